@@ -1,0 +1,96 @@
+"""The shapes that data hands to modules: texts laid end to end without padding, and pairs of them."""
+
+import hashlib
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """N texts laid end to end, without padding.
+
+    ids       (S,)   all token ids, S = lengths.sum()
+    lengths   (N,)   tokens of each text; stays on the host, since it decides shapes and asking a GPU for it would stall
+    """
+
+    ids: Tensor
+    lengths: Tensor
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> "Tokens":
+        return replace(self, ids=self.ids.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> "Tokens":
+        return replace(self, ids=self.ids.pin_memory())
+
+    @staticmethod
+    def join(parts: list["Tokens"]) -> "Tokens":
+        """The texts of all parts, one after the other."""
+        return Tokens(torch.cat([part.ids for part in parts]), torch.cat([part.lengths for part in parts]))
+
+    def select(self, order: Tensor) -> "Tokens":
+        """The texts at the places `order` (M,), in that order."""
+        lengths = self.lengths[order]                                                    # (M,)
+        starts = (self.lengths.cumsum(0) - self.lengths)[order]                          # (M,)
+        shift = starts - (lengths.cumsum(0) - lengths)                                   # (M,)
+        index = torch.arange(int(lengths.sum())) + shift.repeat_interleave(lengths)      # (S',)
+        return Tokens(self.ids[index.to(self.ids.device, non_blocking=True)], lengths)
+
+
+@dataclass(frozen=True)
+class PairBatch:
+    """B pairs: queries, and C choices for each, of which the first is the answer and the rest its hard negatives.
+
+    queries        B texts
+    documents      B*C texts, the C choices of a query next to each other
+    labels         (B,) class (int64) or score (float32), or None
+    query_ids      (B,)     64-bit identity of each text: equal text, equal id
+    document_ids   (B, C)
+    """
+
+    queries: Tokens
+    documents: Tokens
+    labels: Tensor | None
+    query_ids: Tensor
+    document_ids: Tensor
+
+    def __len__(self) -> int:
+        return len(self.query_ids)
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> "PairBatch":
+        return self._each(lambda part: part.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> "PairBatch":
+        return self._each(lambda part: part.pin_memory())
+
+    def _each(self, function) -> "PairBatch":
+        parts = {field.name: getattr(self, field.name) for field in fields(self)}
+        return PairBatch(**{name: None if part is None else function(part) for name, part in parts.items()})
+
+
+@dataclass(frozen=True)
+class PairRows:
+    """N pairs as text, before tokenising.
+
+    queries     N texts
+    documents   C lists of N texts: documents[0] are the answers, documents[1:] the hard negatives
+    labels      (N,) class or score, or None
+    """
+
+    queries: list[str]
+    documents: list[list[str]]
+    labels: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.queries)
+
+
+def text_ids(texts: list[str]) -> np.ndarray:
+    """64-bit identity of each text (BLAKE2b), the same on every machine and in every process.  -> (N,) int64"""
+    digests = b"".join(hashlib.blake2b(text.encode("utf8", "surrogatepass"), digest_size=8).digest() for text in texts)
+    return np.frombuffer(digests, dtype="<i8")
