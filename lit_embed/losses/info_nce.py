@@ -1,0 +1,93 @@
+"""InfoNCE, also called multiple-negatives ranking: pick the right document out of the whole batch."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lit_embed.batches import PairBatch
+from lit_embed.distributed import gather, gather_with_grad, rank
+from lit_embed.losses.full_precision import in_full_precision
+
+
+@in_full_precision
+def info_nce(queries: Tensor, documents: Tensor, temperature: float | Tensor = 0.05, same: Tensor | None = None) -> Tensor:
+    """Cross-entropy of choosing each query's own document among all documents of all processes.
+
+    van den Oord et al. 2018 (arXiv 1807.03748), equation 4, with cosine similarity over a temperature.
+
+    queries      (B, D)
+    documents    (B, C, D)      documents[i, 0] answers queries[i]; documents[i, 1:] are its hard negatives
+    temperature  ()             a learnable one may be a tensor
+    same         (B, W*B*C)     True where a column is the query's own text or another known answer: left out of the choice
+    returns      ()             mean over this process's B queries; B must be equal on all processes
+    """
+    batch, choices, _ = documents.shape
+    everyones = gather_with_grad(documents).flatten(0, 1)                                      # (W*B*C, D)
+    logits = F.normalize(queries, dim=-1) @ F.normalize(everyones, dim=-1).T / temperature     # (B, W*B*C)
+    if same is not None:
+        logits = logits.masked_fill(same, -torch.inf)
+    rows = torch.arange(batch, device=queries.device) + rank() * batch                         # where my rows landed
+    return F.cross_entropy(logits, target=rows * choices)
+
+
+def symmetric_info_nce(images: Tensor, texts: Tensor, temperature: float | Tensor = 0.05) -> Tensor:
+    """Each image finds its text and each text its image (Radford et al. 2021, arXiv 2103.00020, figure 3).
+
+    images, texts   (B, D), row i of one belongs to row i of the other
+    returns         ()
+    """
+    find_text = info_nce(images, texts.unsqueeze(1), temperature)
+    find_image = info_nce(texts, images.unsqueeze(1), temperature)
+    return (find_text + find_image) / 2
+
+
+def same_text(query_ids: Tensor, document_ids: Tensor) -> Tensor:
+    """Which columns are no wrong choice for a row: its own text, its answer again, or another answer to the same query.
+
+    Decided by the identity of texts, not by a similarity of 1, which dropout hides.
+
+    query_ids      (B,)
+    document_ids   (B, C)
+    returns        (B, W*B*C)   True where `info_nce` leaves a column out; never the row's own answer
+    """
+    batch, choices = document_ids.shape
+    columns = gather(document_ids)                                                             # (W*B, C)
+    askers = gather(query_ids)                                                                 # (W*B,)
+    answer_again = columns.flatten() == document_ids[:, :1]                                    # (B, W*B*C)
+    own_text = columns.flatten() == query_ids.unsqueeze(1)
+    other_answer = torch.zeros(batch, len(askers), choices, dtype=torch.bool, device=askers.device)
+    other_answer[:, :, 0] = askers == query_ids.unsqueeze(1)
+    same = answer_again | own_text | other_answer.flatten(1)
+    own = (torch.arange(batch, device=same.device) + rank() * batch) * choices
+    same[torch.arange(batch, device=same.device), own] = False
+    return same
+
+
+class InfoNCE(nn.Module):
+    """`info_nce` with the texts of the batch compared by identity.
+
+    temperature   what the cosine is divided by; 0.05 is a scale of 20
+    learnable     train the temperature too, as CLIP does: its logarithm, and never below 0.01
+    """
+
+    def __init__(self, temperature: float = 0.05, learnable: bool = False):
+        super().__init__()
+        self.log_temperature = nn.Parameter(torch.tensor(math.log(temperature)), requires_grad=learnable)
+        self.learnable = learnable
+        self.fixed = temperature
+
+    @property
+    def temperature(self) -> float | Tensor:
+        return self.log_temperature.exp().clamp(min=0.01) if self.learnable else self.fixed
+
+    def forward(self, queries: Tensor, documents: Tensor, batch: PairBatch) -> Tensor:
+        return info_nce(queries, documents, self.temperature, same_text(batch.query_ids, batch.document_ids))
+
+
+class SymmetricInfoNCE(InfoNCE):
+    """`symmetric_info_nce` of queries and their answers; hard negatives have no part in it."""
+
+    def forward(self, queries: Tensor, documents: Tensor, batch: PairBatch) -> Tensor:
+        return symmetric_info_nce(queries, documents[:, 0], self.temperature)

@@ -1,0 +1,91 @@
+"""A model as a plain folder in the layout of sentence-transformers: safetensors, tokenizer, pooling, normalisation, prefixes."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lit_embed.errors import UserError
+from lit_embed.files import write_beside
+
+if TYPE_CHECKING:
+    from lit_embed.models.text_encoder import TextEncoder
+
+# Our name, and the key that every release of sentence-transformers since 2.3 reads.
+POOLING_KEYS = {"mean": "pooling_mode_mean_tokens", "cls": "pooling_mode_cls_token", "max": "pooling_mode_max_tokens",
+                "last": "pooling_mode_lasttoken"}
+NEWER_NAMES = {"mean": "mean", "cls": "cls", "max": "max", "lasttoken": "last"}
+MODULE = "sentence_transformers.models."
+
+
+def save(encoder: "TextEncoder", path: str | Path) -> None:
+    """Weights and settings of `encoder`; the folder appears whole or not at all."""
+    with write_beside(path) as beside:
+        beside.mkdir()
+        # Packed attention is this library's; a reader of the folder starts from its own default.
+        encoder.backbone.save_pretrained(beside, safe_serialization=True)
+        _forget_attention(beside / "config.json")
+        encoder.tokenizer.hugging_face.save_pretrained(beside)
+        modules = [("", "Transformer"), ("1_Pooling", "Pooling")]
+        modules += [("2_Normalize", "Normalize")] if encoder.normalization == "l2" else []
+        _write(beside / "modules.json", [{"idx": i, "name": str(i), "path": path, "type": MODULE + kind}
+                                         for i, (path, kind) in enumerate(modules)])
+        _write(beside / "sentence_bert_config.json", {"max_seq_length": encoder.max_length, "do_lower_case": False})
+        _write(beside / "1_Pooling/config.json", {"word_embedding_dimension": encoder.width}
+               | {key: name == encoder.pooling for name, key in POOLING_KEYS.items()})
+        if encoder.normalization == "l2":
+            (beside / "2_Normalize").mkdir()
+        _write(beside / "config_sentence_transformers.json", {
+            "prompts": {"query": encoder.query_prefix, "document": encoder.document_prefix},
+            "default_prompt_name": None, "similarity_fn_name": "cosine"})
+
+
+def settings(path: str | Path) -> dict[str, object]:
+    """The constructor arguments, beside the backbone, that the folder at `path` stands for.
+
+    Raises
+        UserError   there is no such folder, or it holds modules beyond transformer, pooling and normalisation
+    """
+    path = Path(path)
+    if not (path / "config.json").is_file():
+        raise UserError(f"{path} is not a model folder: it has no config.json")
+    if not (path / "modules.json").is_file():                # a bare Hugging Face folder says nothing about pooling
+        return {}
+    modules = [module["type"].rsplit(".", 1)[-1] for module in _read(path / "modules.json")]
+    if unknown := set(modules) - {"Transformer", "Pooling", "Normalize"}:
+        raise UserError(f"{path}/modules.json has {', '.join(sorted(unknown))}: only transformer, pooling and "
+                        "normalisation can be read")
+    places = {module["type"].rsplit(".", 1)[-1]: module["path"] for module in _read(path / "modules.json")}
+    found = {"pooling": _pooling(path / places["Pooling"] / "config.json") if "Pooling" in places else "mean",
+             "normalization": "l2" if "Normalize" in places else "none"}
+    if length := _read(path / "sentence_bert_config.json").get("max_seq_length"):
+        found["max_length"] = length
+    prompts = _read(path / "config_sentence_transformers.json").get("prompts", {})
+    found["query_prefix"] = prompts.get("query") or ""
+    found["document_prefix"] = prompts.get("document") or prompts.get("passage") or ""
+    return found
+
+
+def _pooling(file: Path) -> str:
+    config = _read(file)
+    if "pooling_mode" in config:
+        modes = [NEWER_NAMES.get(config["pooling_mode"], config["pooling_mode"])]
+    else:
+        keys = {key: name for name, key in POOLING_KEYS.items()}
+        modes = [keys.get(key, key) for key, on in config.items() if key.startswith("pooling_mode_") and on]
+    if len(modes) != 1 or modes[0] not in POOLING_KEYS:
+        raise UserError(f"{file}: pooling {' with '.join(map(str, modes))} is not one of {', '.join(POOLING_KEYS)}")
+    return modes[0]
+
+
+def _forget_attention(file: Path) -> None:
+    config = {key: value for key, value in _read(file).items() if key not in ("_attn_implementation", "use_cache")}
+    _write(file, config)
+
+
+def _read(file: Path) -> dict:
+    return json.loads(file.read_text(encoding="utf8")) if file.is_file() else {}
+
+
+def _write(file: Path, content: object) -> None:
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf8")

@@ -1,0 +1,160 @@
+"""Texts in, one vector each out: sorted by length, cut into micro-batches, run without padding, pooled, put back in order."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from rich.progress import track
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from lit_embed.batches import Tokens
+from lit_embed.errors import UserError
+from lit_embed.models import folder
+from lit_embed.models.backbone import load_backbone, probe, run_packed, run_padded
+from lit_embed.models.pooling import POOLINGS, pool
+from lit_embed.models.tokenizer import TextTokenizer
+
+BLOCK = 16_384      # texts that `encode` tokenises and sorts at a time
+
+
+class TextEncoder(nn.Module):
+    """A Hugging Face encoder or decoder with pooling: N texts -> (N, D).
+
+    backbone         a folder, a Hub id, or `package:NAME/FOLDER` inside an installed Python package
+    pooling          what stands for the text: the mean of its tokens, the first (cls), the largest values, or the last
+    max_length       tokens of a text, special ones included; longer texts are cut
+    normalization    "l2" makes every embedding a unit vector; losses on the cosine do not need it
+    query_prefix, document_prefix   put before each query and document, as E5 and its kin were trained with
+    max_tokens       tokens in one pass; a larger batch runs in several and recomputes them in backward, same gradient
+
+    Raises
+        UserError    nothing to load at `backbone`, or max_length beyond the positions it has
+    """
+
+    def __init__(self, backbone: str, pooling: Literal["mean", "cls", "max", "last"] = "mean", max_length: int = 128,
+                 normalization: Literal["none", "l2"] = "none", query_prefix: str = "", document_prefix: str = "",
+                 max_tokens: int = 16_384):
+        super().__init__()
+        if pooling not in POOLINGS:
+            raise UserError(f"pooling {pooling!r}: there are {', '.join(POOLINGS)}")
+        if normalization not in ("none", "l2"):
+            raise UserError(f"normalization {normalization!r}: there are none and l2")
+        self.backbone = load_backbone(backbone)
+        _check_positions(self.backbone.config, backbone, max_length)
+        self.source = backbone
+        self.pooling, self.max_length, self.normalization = pooling, max_length, normalization
+        self.query_prefix, self.document_prefix, self.max_tokens = query_prefix, document_prefix, max_tokens
+        self.tokenizer = TextTokenizer(backbone, max_length)
+        self.first_position = probe(self.backbone)
+        self.width: int = self.backbone.config.hidden_size
+
+    @property
+    def packed(self) -> bool:
+        """Whether texts run end to end; otherwise they are padded to similar lengths."""
+        return self.first_position is not None
+
+    def forward(self, tokens: Tokens) -> Tensor:
+        """N texts -> (N, D). More than `max_tokens` tokens run in several passes; the gradient is that of one."""
+        if not len(tokens):
+            return torch.zeros(0, self.width, device=tokens.ids.device)
+        order = tokens.lengths.argsort(stable=True)                                                # (N,)
+        parts = [self._embed_part(tokens.select(part), alone=len(part) == len(order))
+                 for part in self._micro_batches(order, tokens.lengths[order], self.max_tokens)]
+        back = torch.empty_like(order).index_copy(0, order, torch.arange(len(order)))
+        return torch.cat(parts)[back.to(tokens.ids.device, non_blocking=True)]
+
+    def _embed_part(self, tokens: Tokens, alone: bool) -> Tensor:
+        # Recomputing micro-batch by micro-batch in backward is GradCache (Gao et al. 2021, arXiv 2101.06983) in one
+        # line: the activations of one micro-batch live at a time, and dropout is replayed.
+        if alone or not torch.is_grad_enabled():
+            return self._embed(tokens)
+        return checkpoint(self._embed, tokens, use_reentrant=False)
+
+    def _embed(self, tokens: Tokens) -> Tensor:                                        # lengths ascending -> (N, D)
+        if self.packed:
+            hidden = run_packed(self.backbone, tokens, self.first_position)            # (S, D)
+        else:
+            hidden = run_padded(self.backbone, tokens)
+        pooled = pool(hidden, tokens.lengths, self.pooling)
+        return F.normalize(pooled, dim=-1) if self.normalization == "l2" else pooled
+
+    def _micro_batches(self, order: Tensor, lengths: Tensor, max_tokens: int) -> Iterator[Tensor]:
+        """Runs of `order` whose slots, real ones if packed and padded ones otherwise, stay within max_tokens."""
+        start, slots = 0, 0
+        for place, length in enumerate(lengths.tolist()):                              # ascending
+            slots = slots + length if self.packed else (place - start + 1) * length
+            if slots > max_tokens and place > start:
+                yield order[start:place]
+                start, slots = place, length
+        yield order[start:]
+
+    def encode(self, texts: list[str], role: Literal["text", "query", "document"] = "text", batch_tokens: int | None = None,
+               progress: bool = False) -> np.ndarray:
+        """Embeddings of any number of texts, in eval mode, without gradient; order kept.  -> (N, D) float32
+
+        role           which prefix goes before each text: none, the query's, or the document's
+        batch_tokens   tokens in one pass (default: 4,096 on CPU, where small passes stay in cache, 65,536 on a GPU)
+        progress       show texts done and the time left, on standard error
+        """
+        prefix = {"text": "", "query": self.query_prefix, "document": self.document_prefix}[role]
+        batch_tokens = batch_tokens or (4_096 if self.device.type == "cpu" else 65_536)
+        embeddings = np.zeros((len(texts), self.width), dtype=np.float32)
+        with evaluating(self):
+            for places, part in self._encode_parts(texts, prefix, batch_tokens, progress):
+                embeddings[places] = part.float().cpu().numpy()
+        return embeddings
+
+    def _encode_parts(self, texts: list[str], prefix: str, batch_tokens: int, progress: bool):
+        blocks = range(0, len(texts), BLOCK)
+        for start in track(blocks, "encoding", disable=not progress) if progress else blocks:
+            ids, lengths, _ = self.tokenizer.tokenize(list(texts[start:start + BLOCK]), prefix)
+            tokens = Tokens(torch.from_numpy(ids), torch.from_numpy(lengths).long())
+            order = tokens.lengths.argsort(stable=True)
+            for part in self._micro_batches(order, tokens.lengths[order], batch_tokens):
+                yield start + part.numpy(), self._embed(tokens.select(part).to(self.device))
+
+    @property
+    def device(self) -> torch.device:
+        return self.backbone.device
+
+    def save_folder(self, path: str | Path) -> None:
+        """A plain folder that `TextEncoder.from_folder` and sentence-transformers read."""
+        folder.save(self, path)
+
+    @classmethod
+    def from_folder(cls, path: str | Path, **changes: object) -> "TextEncoder":
+        """The encoder a run left, or any folder in the layout of sentence-transformers, with its own settings.
+
+        changes   arguments of the constructor that shall differ from what the folder says
+
+        Raises
+            UserError   the folder's modules cannot be expressed here
+        """
+        return cls(str(path), **{**folder.settings(path), **changes})
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Eval mode without gradient; afterwards every submodule is in the mode it was in."""
+    modes = {part: part.training for part in module.modules()}
+    module.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for part, mode in modes.items():
+            part.training = mode
+
+
+def _check_positions(config: object, backbone: str, max_length: int) -> None:
+    positions = getattr(config, "max_position_embeddings", None)
+    if positions and getattr(config, "position_embedding_type", "absolute") == "absolute":
+        # RoBERTa's first positions are taken by its padding index.
+        taken = (config.pad_token_id or 0) + 1 if config.model_type in ("roberta", "xlm-roberta", "camembert", "mpnet") else 0
+        if max_length > positions - taken:
+            raise UserError(f"max_length {max_length} is more than the {positions - taken} positions of {backbone}")

@@ -1,0 +1,79 @@
+"""The bi-encoder: queries and documents through one encoder in one call, then the loss."""
+
+import pytorch_lightning as pl
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lit_embed.batches import PairBatch, Tokens
+from lit_embed.models import TextEncoder
+from lit_embed.modules.optimization import LinearWarmupDecay, adamw, linear_schedule
+from lit_embed.modules.settings import remember
+
+
+class BiEncoder(pl.LightningModule):
+    """Trains a TextEncoder with any loss of lit_embed.losses, or your own: forward(queries, documents, batch) -> ().
+
+    encoder         texts -> (N, D)
+    loss            (B, D), (B, C, D), PairBatch -> ()
+    learning_rate   at the end of the warm-up
+    weight_decay    AdamW's, on matrices only
+    warmup          steps if an integer, a share of the run if below 1; then linear decay to zero
+    """
+
+    def __init__(self, encoder: TextEncoder, loss: nn.Module, learning_rate: float = 2e-5, weight_decay: float = 0.01,
+                 warmup: int | float = 0.1):
+        super().__init__()
+        self.encoder, self.loss = encoder, loss
+        self.learning_rate, self.weight_decay, self.warmup = learning_rate, weight_decay, warmup
+        if hasattr(loss, "build"):                                # a loss with weights of its own learns the width here
+            loss.build(encoder.width)
+        self.schedule = LinearWarmupDecay(warmup)
+        remember(self)
+
+    def embed(self, batch: PairBatch) -> tuple[Tensor, Tensor]:
+        """One call for all texts of the batch.  -> (B, D), (B, C, D)"""
+        embeddings = self.encoder(Tokens.join([batch.queries, batch.documents]))                  # (B + B*C, D)
+        queries, documents = embeddings.split([len(batch.queries), len(batch.documents)])
+        return queries, documents.unflatten(0, batch.document_ids.shape)
+
+    def training_step(self, batch: PairBatch, batch_index: int) -> Tensor:
+        loss = self.loss(*self.embed(batch), batch)
+        self.log("train_loss", loss.detach(), prog_bar=True, batch_size=len(batch))
+        return loss
+
+    def validation_step(self, batch: PairBatch, batch_index: int) -> None:
+        self.log("val_loss", self.loss(*self.embed(batch), batch), prog_bar=True, batch_size=len(batch), sync_dist=True)
+
+    def test_step(self, batch: PairBatch, batch_index: int) -> None:
+        self.log("test_loss", self.loss(*self.embed(batch), batch), batch_size=len(batch), sync_dist=True)
+
+    def predict_step(self, batch: PairBatch, batch_index: int) -> Tensor:
+        """The cosine of each query and its first document.  -> (B,) float32"""
+        queries, documents = self.embed(batch)
+        return F.cosine_similarity(queries.float(), documents[:, 0].float(), dim=-1)
+
+    def on_fit_start(self) -> None:
+        # from_pretrained hands over in eval mode and Lightning keeps what it finds: dropout would be off all along.
+        train_what_is_not_frozen(self)
+
+    def on_train_start(self) -> None:
+        trainer = self.trainer
+        steps = trainer.max_steps if trainer.max_steps > 0 else float("inf")
+        if trainer.max_epochs is not None and trainer.max_epochs > 0:
+            per_epoch = -(-trainer.num_training_batches // trainer.accumulate_grad_batches)
+            steps = min(steps, per_epoch * trainer.max_epochs)
+        self.schedule.total = steps
+
+    def configure_optimizers(self) -> dict[str, object]:
+        optimizer = adamw(self, self.learning_rate, self.weight_decay)
+        return {"optimizer": optimizer, "lr_scheduler": linear_schedule(optimizer, self.schedule)}
+
+
+def train_what_is_not_frozen(module: nn.Module) -> None:
+    """Train mode everywhere, except in parts whose every parameter was frozen on purpose: they stay in eval mode."""
+    module.train()
+    for part in module.modules():
+        parameters = list(part.parameters())
+        if parameters and not any(p.requires_grad for p in parameters):
+            part.eval()

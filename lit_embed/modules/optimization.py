@@ -1,0 +1,47 @@
+"""AdamW as embedding models are trained: no decay on biases and norms, linear warm-up, linear decay to zero."""
+
+import math
+
+from torch import nn
+from torch.optim import AdamW
+from torch.optim.lr_scheduler import LambdaLR
+
+from lit_embed.errors import UserError
+
+
+def adamw(module: nn.Module, learning_rate: float, weight_decay: float) -> AdamW:
+    """Fused AdamW over what is not frozen; weight decay on matrices only, never on biases, norms or a temperature."""
+    parameters = [p for p in module.parameters() if p.requires_grad]
+    if not parameters:
+        raise UserError("every parameter is frozen: there is nothing to train")
+    groups = [{"params": [p for p in parameters if p.ndim >= 2], "weight_decay": weight_decay},
+              {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0}]
+    fusable = all(p.device.type in ("cpu", "cuda") for p in parameters)
+    return AdamW([group for group in groups if group["params"]], lr=learning_rate, fused=fusable)
+
+
+class LinearWarmupDecay:
+    """The learning rate's share at each step: up over `warmup` steps, then down to 0 at the last step of the run.
+
+    warmup   steps if an integer, a share of the run if below 1
+
+    The length of the run is set when training starts (`total`), not when the optimiser is made: asking Lightning
+    for it earlier would load the data before a checkpoint is restored, and a resumed run would start its epoch anew.
+    """
+
+    def __init__(self, warmup: int | float):
+        if warmup < 0:
+            raise UserError(f"warmup {warmup}: give steps (an integer) or a share of the run (below 1)")
+        self.warmup, self.total = warmup, math.inf
+
+    def __call__(self, step: int) -> float:
+        steps = self.warmup if self.warmup >= 1 else self.warmup * self.total
+        if step < steps:                                       # also while the total is unknown
+            return step / steps if math.isfinite(steps) else 0.0
+        if math.isinf(self.total):
+            return 1.0
+        return max(0.0, (self.total - step) / max(1.0, self.total - steps))
+
+
+def linear_schedule(optimizer: AdamW, shape: LinearWarmupDecay) -> dict[str, object]:
+    return {"scheduler": LambdaLR(optimizer, shape), "interval": "step"}
