@@ -1,0 +1,22 @@
+"""Which model made these vectors: a short name of its weights and settings, so that an index refuses another's queries."""
+
+import hashlib
+import json
+
+import torch
+from torch import nn
+
+
+def fingerprint(encoder: nn.Module) -> str:
+    """Changes with any weight, and with what a TextEncoder says of its texts (pooling, prefixes, tokens).
+
+    The weights count as float32 values on the CPU: the same model on another device, or saved and loaded, is the same.
+    """
+    names = ("pooling", "normalization", "query_prefix", "document_prefix", "max_length")
+    settings = {name: getattr(encoder, name, None) for name in names}
+    settings["tokens"] = getattr(getattr(encoder, "tokenizer", None), "fingerprint", None)
+    digest = hashlib.blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=16)
+    for name, value in sorted(encoder.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(value.detach().to("cpu", torch.float32).contiguous().numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,26 @@
+"""The fingerprint follows the weights, the settings and nothing else."""
+
+import pytest
+import torch
+
+from lit_embed.models import TextEncoder
+from lit_embed.search.fingerprint import fingerprint
+
+
+@pytest.fixture
+def encoder(toy_backbone):
+    return TextEncoder(toy_backbone, query_prefix="query: ")
+
+
+def test_a_saved_model_keeps_its_fingerprint(encoder, tmp_path):
+    encoder.save_folder(tmp_path / "model")
+    assert fingerprint(TextEncoder.from_folder(tmp_path / "model")) == fingerprint(encoder.train())
+
+
+def test_one_weight_or_one_setting_changes_it(encoder):
+    before = fingerprint(encoder)
+    with torch.no_grad():
+        next(encoder.parameters()).view(-1)[0] += 1e-3
+    changed = fingerprint(encoder)
+    encoder.query_prefix = ""
+    assert len({before, changed, fingerprint(encoder)}) == 3
