@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from lit_embed.batches import PairBatch
 from lit_embed.distributed import gather, gather_with_grad, rank
+from lit_embed.errors import UserError
 from lit_embed.losses.full_precision import in_full_precision
 
 
@@ -74,20 +75,22 @@ class InfoNCE(nn.Module):
 
     def __init__(self, temperature: float = 0.05, learnable: bool = False):
         super().__init__()
-        self.log_temperature = nn.Parameter(torch.tensor(math.log(temperature)), requires_grad=learnable)
-        self.learnable = learnable
-        self.fixed = temperature
+        if temperature <= 0:
+            raise UserError(f"temperature {temperature}: give a number above 0, such as 0.05")
+        self.temperature, self.learnable = temperature, learnable
+        if learnable:
+            self.log_temperature = nn.Parameter(torch.tensor(math.log(temperature)))
 
-    @property
-    def temperature(self) -> float | Tensor:
-        return self.log_temperature.exp().clamp(min=0.01) if self.learnable else self.fixed
+    def current_temperature(self) -> float | Tensor:
+        return self.log_temperature.exp().clamp(min=0.01) if self.learnable else self.temperature
 
     def forward(self, queries: Tensor, documents: Tensor, batch: PairBatch) -> Tensor:
-        return info_nce(queries, documents, self.temperature, same_text(batch.query_ids, batch.document_ids))
+        same = same_text(batch.query_ids, batch.document_ids)
+        return info_nce(queries, documents, self.current_temperature(), same)
 
 
 class SymmetricInfoNCE(InfoNCE):
     """`symmetric_info_nce` of queries and their answers; hard negatives have no part in it."""
 
     def forward(self, queries: Tensor, documents: Tensor, batch: PairBatch) -> Tensor:
-        return symmetric_info_nce(queries, documents[:, 0], self.temperature)
+        return symmetric_info_nce(queries, documents[:, 0], self.current_temperature())

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import AutoModel, PreTrainedModel
 from transformers.utils import logging as logging_of_transformers
 
@@ -56,6 +56,19 @@ def _quiet() -> Iterator[None]:
             logging_of_transformers.enable_progress_bar()
 
 
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Eval mode without gradient; afterwards every submodule is in the mode it was in."""
+    modes = {part: part.training for part in module.modules()}
+    module.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for part, mode in modes.items():
+            part.training = mode
+
+
 def run_packed(backbone: PreTrainedModel, tokens: Tokens, first_position: int) -> Tensor:
     """One sequence with positions that restart at each text; lengths ascending.  -> (S, D)"""
     device = tokens.ids.device
@@ -76,7 +89,6 @@ def run_padded(backbone: PreTrainedModel, tokens: Tokens) -> Tensor:
     return backbone(input_ids=ids, attention_mask=real.long()).last_hidden_state[real]
 
 
-@torch.no_grad()
 def probe(backbone: PreTrainedModel) -> int | None:
     """The first position id with which packed equals padded on a few texts, or None: then only padding is right.
 
@@ -84,10 +96,8 @@ def probe(backbone: PreTrainedModel) -> int | None:
     answer with wrong numbers (relative position biases), so nothing but a comparison tells. Leaves the model
     on packed attention if that is right, on padded attention otherwise.
     """
-    was_training = backbone.training
-    backbone.eval()
-    try:
-        tokens = _probe_texts(backbone)
+    tokens = _probe_texts(backbone)
+    with _quiet(), evaluating(backbone):
         backbone.set_attn_implementation(PADDED)
         expected = run_padded(backbone, tokens)
         for first_position in sorted({0, (backbone.config.pad_token_id or 0) + 1}):
@@ -96,8 +106,6 @@ def probe(backbone: PreTrainedModel) -> int | None:
         log.info("%s cannot be packed; texts are padded to similar lengths instead", type(backbone).__name__)
         backbone.set_attn_implementation(PADDED)
         return None
-    finally:
-        backbone.train(was_training)
 
 
 def _agrees(backbone: PreTrainedModel, tokens: Tokens, first_position: int, expected: Tensor) -> bool:

@@ -1,7 +1,6 @@
 """Texts in, one vector each out: sorted by length, cut into micro-batches, run without padding, pooled, put back in order."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -15,7 +14,7 @@ from torch.utils.checkpoint import checkpoint
 from lit_embed.batches import Tokens
 from lit_embed.errors import UserError
 from lit_embed.models import folder
-from lit_embed.models.backbone import load_backbone, probe, run_packed, run_padded
+from lit_embed.models.backbone import evaluating, load_backbone, probe, run_packed, run_padded
 from lit_embed.models.pooling import POOLINGS, pool
 from lit_embed.models.tokenizer import TextTokenizer
 
@@ -46,7 +45,7 @@ class TextEncoder(nn.Module):
             raise UserError(f"normalization {normalization!r}: there are none and l2")
         self.backbone = load_backbone(backbone)
         _check_positions(self.backbone.config, backbone, max_length)
-        self.source = backbone
+        self.settings = {"backbone": backbone}              # the attribute of that name is the model itself
         self.pooling, self.max_length, self.normalization = pooling, max_length, normalization
         self.query_prefix, self.document_prefix, self.max_tokens = query_prefix, document_prefix, max_tokens
         self.tokenizer = TextTokenizer(backbone, max_length)
@@ -136,19 +135,6 @@ class TextEncoder(nn.Module):
             UserError   the folder's modules cannot be expressed here
         """
         return cls(str(path), **{**folder.settings(path), **changes})
-
-
-@contextmanager
-def evaluating(module: nn.Module) -> Iterator[None]:
-    """Eval mode without gradient; afterwards every submodule is in the mode it was in."""
-    modes = {part: part.training for part in module.modules()}
-    module.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        for part, mode in modes.items():
-            part.training = mode
 
 
 def _check_positions(config: object, backbone: str, max_length: int) -> None:

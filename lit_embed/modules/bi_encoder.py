@@ -1,7 +1,8 @@
 """The bi-encoder: queries and documents through one encoder in one call, then the loss."""
 
+import math
+
 import pytorch_lightning as pl
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -29,7 +30,9 @@ class BiEncoder(pl.LightningModule):
         if hasattr(loss, "build"):                                # a loss with weights of its own learns the width here
             loss.build(encoder.width)
         self.schedule = LinearWarmupDecay(warmup)
-        remember(self)
+        # Modules would be copied whole into every checkpoint; their class and arguments are remembered instead.
+        self.save_hyperparameters(ignore=["encoder", "loss"])
+        remember(self, "encoder", "loss")
 
     def embed(self, batch: PairBatch) -> tuple[Tensor, Tensor]:
         """One call for all texts of the batch.  -> (B, D), (B, C, D)"""
@@ -59,10 +62,9 @@ class BiEncoder(pl.LightningModule):
 
     def on_train_start(self) -> None:
         trainer = self.trainer
-        steps = trainer.max_steps if trainer.max_steps > 0 else float("inf")
-        if trainer.max_epochs is not None and trainer.max_epochs > 0:
-            per_epoch = -(-trainer.num_training_batches // trainer.accumulate_grad_batches)
-            steps = min(steps, per_epoch * trainer.max_epochs)
+        steps = trainer.max_steps if trainer.max_steps > 0 else math.inf
+        if (trainer.max_epochs or -1) > 0 and math.isfinite(trainer.num_training_batches):
+            steps = min(steps, math.ceil(trainer.num_training_batches / trainer.accumulate_grad_batches) * trainer.max_epochs)
         self.schedule.total = steps
 
     def configure_optimizers(self) -> dict[str, object]:

@@ -35,9 +35,12 @@ class LinearWarmupDecay:
         self.warmup, self.total = warmup, math.inf
 
     def __call__(self, step: int) -> float:
-        steps = self.warmup if self.warmup >= 1 else self.warmup * self.total
-        if step < steps:                                       # also while the total is unknown
-            return step / steps if math.isfinite(steps) else 0.0
+        if self.warmup == 0 or self.warmup >= 1:
+            steps = self.warmup
+        else:
+            steps = self.warmup * self.total                   # infinite while the total is unknown: a share of 0
+        if step < steps:
+            return step / steps
         if math.isinf(self.total):
             return 1.0
         return max(0.0, (self.total - step) / max(1.0, self.total - steps))

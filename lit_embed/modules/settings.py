@@ -1,7 +1,7 @@
 """What a checkpoint remembers of its module: the classes and arguments it was built from, as plain values.
 
-LightningCLI hands these over by itself. A module built in Python gets the same tree from its parts, so that
-`load_from_checkpoint` rebuilds encoder and loss either way, from a file that holds nothing but tensors and values.
+The tree is the one that LightningCLI writes, so `load_from_checkpoint` rebuilds encoder and loss whether the module
+was built by a YAML or in Python, from a file that holds nothing but tensors and plain values.
 """
 
 import inspect
@@ -18,20 +18,14 @@ def describe(part: object) -> object:
 
 
 def arguments(part: nn.Module) -> dict[str, object]:
+    """Constructor arguments by name: from `part.settings` if it has such a dictionary, else from its attributes."""
     names = [name for name in inspect.signature(type(part).__init__).parameters if name != "self"]
-    return {name: describe(_remembered(part, name)) for name in names}
+    known = {name: getattr(part, name) for name in names if hasattr(part, name)} | getattr(part, "settings", {})
+    return {name: describe(value) for name, value in known.items()}
 
 
-def _remembered(part: nn.Module, name: str) -> object:
-    settings = getattr(part, "settings", {})
-    return settings[name] if name in settings else getattr(part, name)
-
-
-def remember(module: pl.LightningModule) -> None:
-    """Called at the end of a constructor: `hparams` hold the tree, whoever built the module."""
-    if "_instantiator" in module.hparams:                      # LightningCLI has set them
-        return
-    tree = {"_class_path": f"{type(module).__module__}.{type(module).__qualname__}", **arguments(module),
-            "_instantiator": "pytorch_lightning.cli.instantiate_module"}
-    module.hparams.clear()
-    module.save_hyperparameters(tree)
+def remember(module: pl.LightningModule, *parts: str) -> None:
+    """Adds the trees of the named sub-modules to `hparams`, which hold every other argument already."""
+    module.save_hyperparameters({"_class_path": f"{type(module).__module__}.{type(module).__qualname__}",
+                                 **{name: describe(getattr(module, name)) for name in parts},
+                                 "_instantiator": "pytorch_lightning.cli.instantiate_module"})

@@ -1,0 +1,86 @@
+"""Tiny models with random weights and a word-piece tokenizer, and processes to run them in."""
+
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+import transformers
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+from transformers import PreTrainedTokenizerFast
+
+WORDS = ("the a cat dog sat on mat ran fast slow blue red green house tree bird sings loud quiet night day sun moon "
+         "river walks home child plays ball old new small large man woman reads book writes letter opens door").split()
+SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+LETTERS = [c for c in "abcdefghijklmnopqrstuvwxyz0123456789.,:!?"]
+VOCABULARY = {piece: i for i, piece in enumerate(SPECIAL + WORDS + LETTERS + ["##" + c for c in LETTERS])}
+
+SIZE = {"vocab_size": len(VOCABULARY), "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
+        "intermediate_size": 64, "max_position_embeddings": 140, "pad_token_id": 0}
+ARCHITECTURES: dict[str, tuple[str, dict]] = {
+    "bert": ("Bert", SIZE),
+    "roberta": ("Roberta", SIZE),
+    "xlm_roberta": ("XLMRoberta", SIZE),
+    "mpnet": ("MPNet", SIZE),
+    "distilbert": ("DistilBert", {"vocab_size": len(VOCABULARY), "dim": 32, "n_layers": 2, "n_heads": 4, "hidden_dim": 64,
+                                  "max_position_embeddings": 140, "pad_token_id": 0}),
+    "modernbert": ("ModernBert", SIZE | {"local_attention": 8, "cls_token_id": 2, "sep_token_id": 3, "bos_token_id": 2,
+                                         "eos_token_id": 3}),
+    "deberta": ("DebertaV2", SIZE | {"relative_attention": True, "pos_att_type": ["p2c", "c2p"]}),
+    "llama": ("Llama", SIZE | {"num_key_value_heads": 2, "bos_token_id": 2, "eos_token_id": 3}),
+}
+
+
+def toy_tokenizer() -> PreTrainedTokenizerFast:
+    tokenizer = Tokenizer(models.WordPiece(VOCABULARY, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B [SEP]",
+                                                             special_tokens=[("[CLS]", 2), ("[SEP]", 3)])
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]",
+                                   sep_token="[SEP]", mask_token="[MASK]", model_max_length=128)
+
+
+def make_backbone(architecture: str, folder: Path) -> str:
+    """A folder with config, random weights in safetensors and tokenizer, as the Hub would give."""
+    name, settings = ARCHITECTURES[architecture]
+    torch.manual_seed(0)
+    model = getattr(transformers, f"{name}Model")(getattr(transformers, f"{name}Config")(**settings))
+    for parameter in model.parameters():         # wide enough that a wrong position or mask shows
+        if parameter.ndim == 2:
+            torch.nn.init.normal_(parameter, std=0.15)
+    transformers.utils.logging.disable_progress_bar()
+    model.save_pretrained(folder)
+    toy_tokenizer().save_pretrained(folder)
+    return str(folder)
+
+
+def toy_texts(count: int, seed: int = 0) -> list[str]:
+    """Texts of one to twelve words, all different."""
+    generator = torch.Generator().manual_seed(seed)
+    texts = []
+    for i in range(count):
+        words = torch.randint(len(WORDS), (int(torch.randint(1, 13, (1,), generator=generator)),), generator=generator)
+        texts.append(" ".join(WORDS[word] for word in words) + f" {i}")
+    return texts
+
+
+def run_in_processes(world: int, function: Callable, *arguments: object) -> None:
+    """function(rank, *arguments) in `world` processes of one gloo group; an exception in one fails the test."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    mp.spawn(_in_group, args=(world, port, function, arguments), nprocs=world)
+
+
+def _in_group(rank: int, world: int, port: int, function: Callable, arguments: tuple) -> None:
+    torch.set_num_threads(1)
+    os.environ["GLOO_SOCKET_IFNAME"] = "lo"
+    dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=world)
+    try:
+        function(rank, *arguments)
+    finally:
+        dist.destroy_process_group()
