@@ -82,7 +82,11 @@ class InfoNCE(nn.Module):
             self.log_temperature = nn.Parameter(torch.tensor(math.log(temperature)))
 
     def current_temperature(self) -> float | Tensor:
-        return self.log_temperature.exp().clamp(min=0.01) if self.learnable else self.temperature
+        if not self.learnable:
+            return self.temperature
+        with torch.no_grad():                     # the parameter itself is held back, so that it can come up again
+            self.log_temperature.clamp_(min=math.log(0.01))
+        return self.log_temperature.exp()
 
     def forward(self, queries: Tensor, documents: Tensor, batch: PairBatch) -> Tensor:
         same = same_text(batch.query_ids, batch.document_ids)

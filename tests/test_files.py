@@ -1,0 +1,45 @@
+"""Whole or not at all."""
+
+import errno
+
+import pytest
+import torch
+
+from lit_embed.errors import UserError
+from lit_embed.files import AtomicCheckpointIO, write_beside
+
+
+def test_a_file_appears_when_it_is_whole(tmp_path):
+    with write_beside(tmp_path / "new/result.json") as beside:
+        beside.write_text("1")
+        assert not (tmp_path / "new/result.json").exists()
+    assert [f.name for f in (tmp_path / "new").iterdir()] == ["result.json"]
+
+
+def test_a_failure_leaves_what_stood_there(tmp_path):
+    (tmp_path / "result.json").write_text("old")
+    with pytest.raises(ZeroDivisionError), write_beside(tmp_path / "result.json") as beside:
+        beside.write_text("half")
+        1 / 0
+    assert (tmp_path / "result.json").read_text() == "old" and len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_folder_replaces_a_folder(tmp_path):
+    for content in "ab":
+        with write_beside(tmp_path / "model") as beside:
+            beside.mkdir()
+            (beside / content).touch()
+    assert [f.name for f in tmp_path.iterdir()] == ["model"] and [f.name for f in (tmp_path / "model").iterdir()] == ["b"]
+
+
+def test_a_full_disk_is_one_line_and_the_last_checkpoint_survives(tmp_path, monkeypatch):
+    path = tmp_path / "last.ckpt"
+    AtomicCheckpointIO().save_checkpoint({"step": torch.tensor(1)}, path)
+
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(UserError, match="the disk is full: .*last.ckpt"):
+        AtomicCheckpointIO().save_checkpoint({"step": torch.tensor(2)}, path)
+    assert torch.load(path, weights_only=True)["step"] == 1 and len(list(tmp_path.iterdir())) == 1
