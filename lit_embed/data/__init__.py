@@ -1,0 +1,10 @@
+"""Rows -> batches. To add a data set: subclass PairData, write rows(split)."""
+
+from lit_embed.data.klue import KlueMrc, KlueSts
+from lit_embed.data.mnli import Mnli
+from lit_embed.data.pair_data import PairData
+from lit_embed.data.pairs import Pairs
+from lit_embed.data.python_functions import PythonFunctions
+from lit_embed.data.sts import Sts
+
+__all__ = ["KlueMrc", "KlueSts", "Mnli", "PairData", "Pairs", "PythonFunctions", "Sts"]

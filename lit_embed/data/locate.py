@@ -1,0 +1,79 @@
+"""What `path` and `name` mean: the same as to datasets.load_dataset, and a single file besides.
+
+The folder's own description (its README, or the names of its files) decides which files belong to which split; files
+on this machine are then read by read_file, so that a mistake in them can be explained, and the Hub's by `datasets`.
+"""
+
+import re
+from pathlib import Path
+
+import datasets
+
+from lit_embed.data.read_file import READERS, read_file
+from lit_embed.data.sheet import Sheet
+from lit_embed.errors import UserError
+
+LOCAL_HINT = "give a local file or folder with --data.path"
+
+
+def split_names(path: str, name: str | None) -> list[str]:
+    """The splits there are; a single file is a train split."""
+    files = _local_files(path, name)
+    return list(files) if files is not None else _from_hub(path, datasets.get_dataset_split_names, path, name)
+
+
+def read_split(path: str, name: str | None, split: str) -> Sheet:
+    """All rows of one split.
+
+    Raises
+        UserError   nothing there, no hub reachable, no such configuration or split (with those there are), unreadable
+    """
+    names = split_names(path, name)
+    if split not in names:
+        raise UserError(f"{path}{f' ({name})' if name else ''} has no split '{split}'; it has {', '.join(names)}")
+    files = _local_files(path, name)
+    if files is not None:
+        return Sheet.of([(str(file), read_file(file)) for file in files[split]])
+    table = _from_hub(path, datasets.load_dataset, path, name, split=split).data.table
+    return Sheet.of([(f"{path}/{name or 'default'}/{split}", table)])
+
+
+def _local_files(path: str, name: str | None) -> dict[str, list[Path]] | None:
+    """The files of each split, or None if the path is no file or folder of this machine."""
+    place = Path(path).expanduser()
+    if place.is_file():
+        return {"train": [place]}
+    if place.is_dir():
+        builder = _builder(place, name)
+        return {str(split): [Path(file) for file in files] for split, files in builder.config.data_files.items()}
+    if place.suffix.lower() in READERS or not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", path) or path.startswith("."):
+        raise UserError(f"{path}: no such file or folder")
+    return None
+
+
+def _builder(folder: Path, name: str | None) -> datasets.DatasetBuilder:
+    try:
+        names = datasets.get_dataset_config_names(str(folder))
+        # A plain folder of files has nothing to choose from, so a data set's usual name does no harm there.
+        return datasets.load_dataset_builder(str(folder), None if names == ["default"] else name)
+    except Exception as error:  # `datasets` raises many kinds, each with a message that helps
+        raise UserError(f"{folder}: {_first_sentence(error)}") from error
+
+
+def _from_hub(path: str, call, *arguments, **options):
+    shown = datasets.is_progress_bar_enabled()
+    datasets.disable_progress_bars()
+    try:
+        return call(*arguments, **options)
+    except ValueError as error:
+        raise UserError(f"{path}: {_first_sentence(error)}") from error
+    except Exception as error:  # every way a network can fail, and DatasetNotFoundError
+        reason = _first_sentence(error)
+        raise UserError(f"{path}: no file or folder here, and not to be had from the Hub ({reason}); {LOCAL_HINT}") from error
+    finally:
+        if shown:
+            datasets.enable_progress_bars()
+
+
+def _first_sentence(error: Exception) -> str:
+    return " ".join(str(error).split("Example of usage")[0].split())[:200]
