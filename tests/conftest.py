@@ -5,6 +5,7 @@ import os
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("WANDB_MODE", "offline")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ["JSONARGPARSE_DEPRECATION_WARNINGS"] = "off"        # Lightning calls it by an older name
 
 import sys
 from pathlib import Path

@@ -78,7 +78,10 @@ def run_in_processes(world: int, function: Callable, *arguments: object) -> None
 
 def _in_group(rank: int, world: int, port: int, function: Callable, arguments: tuple) -> None:
     torch.set_num_threads(1)
-    os.environ["GLOO_SOCKET_IFNAME"] = "lo"
+    # As torchrun would set them, so that a Lightning Trainer in here finds its place too.
+    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(world), "LOCAL_WORLD_SIZE": str(world),
+                   "GROUP_RANK": "0", "TORCHELASTIC_RUN_ID": "toys", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port),
+                   "GLOO_SOCKET_IFNAME": "lo"}
     dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=world)
     try:
         function(rank, *arguments)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from lit_embed.batches import PairBatch, Tokens
 from lit_embed.models import TextEncoder
 from lit_embed.modules.optimization import LinearWarmupDecay, adamw, linear_schedule
+from lit_embed.modules.random_state import random_state, restore_random_state
 from lit_embed.modules.settings import remember
 
 
@@ -30,6 +31,7 @@ class BiEncoder(pl.LightningModule):
         if hasattr(loss, "build"):                                # a loss with weights of its own learns the width here
             loss.build(encoder.width)
         self.schedule = LinearWarmupDecay(warmup)
+        self.saved_random_state: dict[str, Tensor] = {}
         # Modules would be copied whole into every checkpoint; their class and arguments are remembered instead.
         self.save_hyperparameters(ignore=["encoder", "loss"])
         remember(self, "encoder", "loss")
@@ -66,6 +68,13 @@ class BiEncoder(pl.LightningModule):
         if (trainer.max_epochs or -1) > 0 and math.isfinite(trainer.num_training_batches):
             steps = min(steps, math.ceil(trainer.num_training_batches / trainer.accumulate_grad_batches) * trainer.max_epochs)
         self.schedule.total = steps
+        restore_random_state(self.saved_random_state, self.device)
+
+    def on_save_checkpoint(self, checkpoint: dict) -> None:
+        checkpoint["random_state"] = random_state(self.device)
+
+    def on_load_checkpoint(self, checkpoint: dict) -> None:
+        self.saved_random_state = checkpoint.get("random_state", {})
 
     def configure_optimizers(self) -> dict[str, object]:
         optimizer = adamw(self, self.learning_rate, self.weight_decay)

@@ -17,7 +17,11 @@ def adamw(module: nn.Module, learning_rate: float, weight_decay: float) -> AdamW
     groups = [{"params": [p for p in parameters if p.ndim >= 2], "weight_decay": weight_decay},
               {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0}]
     fusable = all(p.device.type in ("cpu", "cuda") for p in parameters)
-    return AdamW([group for group in groups if group["params"]], lr=learning_rate, fused=fusable)
+    optimizer = AdamW([group for group in groups if group["params"]], lr=learning_rate, fused=fusable)
+    # A fused step can unscale fp16 gradients itself, but then there would be nothing left to clip before it, and
+    # Lightning refuses gradient_clip_val in any mixed precision. Said to be unable, it is handed unscaled gradients.
+    optimizer._step_supports_amp_scaling = False
+    return optimizer
 
 
 class LinearWarmupDecay:
