@@ -137,7 +137,9 @@ def test_retrieval_figures_derived_by_hand():
     assert hit_rate(relevance, 1) == pytest.approx(1 / 3) and hit_rate(relevance, 3) == pytest.approx(2 / 3)
     assert mrr(relevance, 3) == pytest.approx(4 / 9) and mrr(relevance, 2) == pytest.approx(1 / 3)
     assert ndcg(relevance, relevant, 3) == pytest.approx(0.435524, abs=1e-6)
-    assert list(retrieval_metrics(relevance, relevant)) == ["hit_rate@1", "hit_rate@5", "hit_rate@10", "mrr@10", "ndcg@10"]
+    assert retrieval_metrics(relevance, relevant) == pytest.approx(
+        {"hit_rate@1": 1 / 3, "hit_rate@5": 2 / 3, "hit_rate@10": 2 / 3, "mrr@10": 4 / 9,
+         "ndcg@10": 0.435524}, abs=1e-6)
 
 
 def test_no_questions_and_no_corpus_do_not_warn():

@@ -1,4 +1,4 @@
-"""Which model made these vectors: a short name of its weights and settings, so that an index refuses another's queries."""
+"""Which model made these vectors: a short name for its weights and settings, so that no other model searches them."""
 
 import hashlib
 import json

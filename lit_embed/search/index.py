@@ -63,7 +63,7 @@ class FlatIndex:
         returns   cosines (Q, K) float32 and places in `texts` (Q, K) int64; K = k, or N where the corpus is smaller
         """
         if queries.ndim == 2 and queries.shape[1] != self.vectors.d:
-            raise UserError(f"this index holds vectors of {self.vectors.d} numbers, the queries have {queries.shape[1]}: "
+            raise UserError(f"the index has vectors of {self.vectors.d} numbers, the queries {queries.shape[1]}: "
                             "search with the model that made the index, or build it again")
         queries, k = _unit(queries), max(0, min(k, len(self)))
         if not k or not len(queries):

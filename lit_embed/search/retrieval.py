@@ -13,13 +13,13 @@ from torch import Tensor
 
 from lit_embed.batches import PairRows, text_ids
 
-BLOCK = 64 * 1024 * 1024  # similarities held at a time (256 MB in float32), however many questions and passages there are
+BLOCK = 64 * 1024 * 1024  # similarities held at a time: 256 MB in float32, however many passages there are
 
 
 def distinct(texts: list[str]) -> tuple[list[str], np.ndarray]:
     """Each text once, in the order of first appearance, and for each of the N given texts its place there, (N,)."""
     _, first, place = np.unique(text_ids(texts), return_index=True, return_inverse=True)
-    order = first.argsort()                                         # np.unique sorts by id; we keep the order of reading
+    order = first.argsort()                                  # np.unique sorts by id; we keep the order of reading
     return [texts[i] for i in first[order]], order.argsort()[place]
 
 
@@ -29,7 +29,7 @@ class RetrievalTask:
 
     questions   Q texts
     corpus      N texts
-    answers     Q arrays of places in the corpus, ascending; none is empty
+    answers     Q arrays of places in the corpus, ascending; empty where the corpus does not hold the answer
     """
 
     questions: list[str]
@@ -41,7 +41,7 @@ def retrieval_task(asked: PairRows, corpus: list[PairRows]) -> RetrievalTask:
     """The questions of `asked` against the answers of every part of `corpus`.
 
     A question's right answers are all its documents in any of these rows, so that an answer known from the training
-    split is no mistake in validation. Questions that no part of the corpus answers are left out.
+    split is no mistake in validation.
     """
     passages, _ = distinct([text for part in corpus for text in part.documents[0]])
     place = {identity: i for i, identity in enumerate(text_ids(passages).tolist())}
@@ -51,9 +51,7 @@ def retrieval_task(asked: PairRows, corpus: list[PairRows]) -> RetrievalTask:
         for query, document in zip(text_ids(part.queries).tolist(), text_ids(part.documents[0]).tolist(), strict=True):
             if query in answers and document in place:
                 answers[query].add(place[document])
-    known = [np.array(sorted(found), dtype=np.int64) for found in answers.values()]
-    kept = [i for i, found in enumerate(known) if len(found)]
-    return RetrievalTask([questions[i] for i in kept], passages, [known[i] for i in kept])
+    return RetrievalTask(questions, passages, [np.array(sorted(own), dtype=np.int64) for own in answers.values()])
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,7 @@ class Ranking:
 
     nearest    (Q, K)   places in the corpus, best first; equal similarities by place
     relevance  (Q, K)   True where that passage answers the question
-    rank       (Q,)     rank of the best right answer in the whole corpus, 1 = found first
+    rank       (Q,)     rank of the best right answer in the whole corpus, 1 = found first, N + 1 without an answer
     """
 
     nearest: np.ndarray

@@ -28,9 +28,10 @@ def test_another_split_adds_passages_and_known_answers():
     assert task.questions == ["who"] and task.corpus == ["S", "P"] and task.answers[0].tolist() == [0, 1]
 
 
-def test_questions_whose_answer_is_not_in_the_corpus_are_left_out():
+def test_a_question_whose_answer_is_not_in_the_corpus_is_never_found():
     task = retrieval_task(PairRows(["who", "why"], [["P", "Q"]]), [PairRows(["x"], [["Q"]])])
-    assert task.questions == ["why"] and task.answers[0].tolist() == [0]
+    assert [own.tolist() for own in task.answers] == [[], [0]]
+    assert rank_answers(torch.ones(2, 3), torch.ones(1, 3), task.answers).rank.tolist() == [2, 1]
 
 
 def naive_ranking(questions, corpus, answers, k):

@@ -1,0 +1,10 @@
+"""What happens around training: evaluations, speed, and what a run leaves behind. Each is one word in a YAML."""
+
+from lit_embed.callbacks.hit_rate import HitRate
+from lit_embed.callbacks.model_folder import ModelFolder
+from lit_embed.callbacks.report import Report
+from lit_embed.callbacks.search_index import SearchIndex
+from lit_embed.callbacks.spearman import Spearman
+from lit_embed.callbacks.throughput import Throughput
+
+__all__ = ["HitRate", "ModelFolder", "Report", "SearchIndex", "Spearman", "Throughput"]
