@@ -16,7 +16,8 @@ def random_state(device: torch.device) -> dict[str, Tensor]:
 
 def restore_random_state(states: dict[str, Tensor], device: torch.device) -> None:
     """This process's generators as they stood; with more processes than before, the new ones keep their own."""
-    mine = {name: state[rank()] for name, state in states.items() if rank() < len(state)}
+    # A copy of its own memory: torch reads a row in the middle of a tensor from a wrong place and crashes.
+    mine = {name: state[rank()].clone() for name, state in states.items() if rank() < len(state)}
     if "cpu" in mine:
         torch.set_rng_state(mine["cpu"])
     if "cuda" in mine and device.type == "cuda":
