@@ -1,4 +1,4 @@
-"""Columns of a sheet -> PairRows, with every value checked: texts that are there, scores in range, classes that exist."""
+"""Columns of a sheet -> PairRows, every value checked: texts that are there, scores in range, classes that exist."""
 
 import numpy as np
 import pyarrow as pa
@@ -64,6 +64,8 @@ def pair_rows(sheet: Sheet, query: str, document: str, on_bad_row: str, negative
     missing = {name: [text is None for text in texts] for name, texts in columns.items()}
     if labels is not None:
         missing[label] = np.isnan(labels)
+    if not len(sheet):
+        raise UserError(f"{sheet.sources[0]}: no rows are left in this split (data.limit, data.validation)")
     bad = np.array(list(missing.values())).any(axis=0)                                   # (N,)
     if bad.any() and on_bad_row == "error":
         row = int(np.flatnonzero(bad)[0])
@@ -71,7 +73,7 @@ def pair_rows(sheet: Sheet, query: str, document: str, on_bad_row: str, negative
         hint = "fill it, or leave such rows out with data.on_bad_row: skip"
         raise UserError(f"{sheet.where(row)}: column '{name}' is empty; {hint}")
     if bad.all():
-        raise UserError(f"{sheet.sources[0] if sheet.sources else 'the data'}: no row has all of {', '.join(missing)}")
+        raise UserError(f"{sheet.sources[0]}: no row has all of {', '.join(missing)}")
     if bad.any():
         notice(f"{sheet.sources[0]}: {bad.sum()} of {len(sheet)} rows left out, their {' or '.join(missing)} is empty")
     good = np.flatnonzero(~bad)

@@ -11,8 +11,9 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_warn
 from torch.utils.data import DataLoader
 
 from lit_embed.batches import PairBatch
+from lit_embed.data.in_order import InOrder
 from lit_embed.data.pair_dataset import PairDataset
-from lit_embed.data.sampler import InOrder, NoDuplicatesBatches, ShuffledBatches
+from lit_embed.data.sampler import NoDuplicatesBatches, ShuffledBatches
 
 
 class PairLoader:

@@ -69,7 +69,7 @@ def _from_hub(path: str, call, *arguments, **options):
         raise UserError(f"{path}: {_first_sentence(error)}") from error
     except Exception as error:  # every way a network can fail, and DatasetNotFoundError
         reason = _first_sentence(error)
-        raise UserError(f"{path}: no file or folder here, and not to be had from the Hub ({reason}); {LOCAL_HINT}") from error
+        raise UserError(f"{path}: no file or folder here, nor had from the Hub ({reason}); {LOCAL_HINT}") from error
     finally:
         if shown:
             datasets.enable_progress_bars()

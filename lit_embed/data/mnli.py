@@ -23,6 +23,8 @@ ENTAILMENT, CONTRADICTION = 0, 2
 
 @dataclass(eq=False)
 class Mnli(PairData):
+    """Premises and hypotheses, as one of four tasks."""
+
     name: str | None = "mnli"
     """Configuration of the data set, as in datasets.load_dataset."""
     task: Literal["classes", "scores", "triplets", "contradictions"] = "classes"

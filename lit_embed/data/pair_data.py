@@ -9,10 +9,11 @@ import numpy as np
 import pytorch_lightning as pl
 
 from lit_embed.batches import PairRows
+from lit_embed.data.in_order import InOrder
 from lit_embed.data.loader import PairLoader
 from lit_embed.data.notice import notice
 from lit_embed.data.pair_dataset import PairDataset, pair_dataset
-from lit_embed.data.sampler import InOrder, NoDuplicatesBatches, ShuffledBatches
+from lit_embed.data.sampler import NoDuplicatesBatches, ShuffledBatches
 from lit_embed.data.sheet import Sheet
 from lit_embed.data.splits import split_sheet
 from lit_embed.errors import UserError
@@ -53,7 +54,7 @@ class PairData(pl.LightningDataModule):
     def __post_init__(self):
         super().__init__()
         self.cache = self.cache or os.environ.get("LIT_EMBED_CACHE") or "~/.cache/lit_embed/tokens"
-        self._pairs: dict[str, PairDataset] = {}
+        self._pairs: dict[tuple, PairDataset] = {}
         self._train_loader: PairLoader | None = None
         self._resume: dict = {}
         self._order_seed: int | None = None
@@ -78,14 +79,25 @@ class PairData(pl.LightningDataModule):
             self.pairs(split)
 
     def pairs(self, split: str) -> PairDataset:
-        """The tokenised pairs of a split, made once."""
-        if split not in self._pairs:
-            self._pairs[split] = self._tokenise(split)
-        return self._pairs[split]
+        """The tokenised pairs of a split, made once for each tokenizer."""
+        encoder = getattr(self.trainer and self.trainer.lightning_module, "encoder", None)
+        if encoder is None:
+            raise UserError(f"{type(self).__name__} tokenises for a module that has an encoder; this run has none")
+        prefixes = (encoder.query_prefix, encoder.document_prefix)
+        key = (split, prefixes, encoder.tokenizer.fingerprint)
+        if key not in self._pairs:
+            rows = _first(self.rows(split), self.limit)
+            folder = Path(self.cache).expanduser()
+            self._pairs[key] = pair_dataset(rows, encoder.tokenizer, prefixes, folder, self.random_negatives, self.seed)
+            _tell_truncated(split, self._pairs[key], encoder.tokenizer.max_length)
+        return self._pairs[key]
 
     def train_dataloader(self) -> PairLoader:
         pairs = self.pairs("train")
-        pairs.seed = self._order_seed = self._resume.get("order_seed", self._new_order_seed())
+        if self.trainer.overfit_batches:
+            return self._in_order("train", np.arange)  # the same few batches in every epoch
+        seed = int(os.environ.get("PL_GLOBAL_SEED") or self.seed)
+        pairs.seed = self._order_seed = self._resume.get("order_seed", seed)
         if self.no_duplicates:
             sampler = NoDuplicatesBatches(pairs.identities(), self.batch_size, self._order_seed)
         else:
@@ -123,23 +135,8 @@ class PairData(pl.LightningDataModule):
         pairs = self.pairs(split)
         return PairLoader(pairs, InOrder(order(len(pairs)), self.batch_size), self.num_workers)
 
-    def _new_order_seed(self) -> int:
-        return int(os.environ.get("PL_GLOBAL_SEED") or self.seed)
 
-    def _tokenise(self, split: str) -> PairDataset:
-        encoder = getattr(self.trainer and self.trainer.lightning_module, "encoder", None)
-        if encoder is None:
-            raise UserError(f"{type(self).__name__} tokenises for a module with an encoder; run it by a Trainer with one")
-        rows = self.rows(split)
-        if self.limit is not None and len(rows) > self.limit:
-            rows = _first(rows, self.limit)
-        folder, prefixes = Path(self.cache).expanduser(), (encoder.query_prefix, encoder.document_prefix)
-        pairs = pair_dataset(rows, encoder.tokenizer, prefixes, folder, self.random_negatives, self._new_order_seed())
-        _tell_truncated(split, pairs, encoder.tokenizer.max_length)
-        return pairs
-
-
-def _first(rows: PairRows, limit: int) -> PairRows:
+def _first(rows: PairRows, limit: int | None) -> PairRows:
     labels = None if rows.labels is None else rows.labels[:limit]
     return PairRows(rows.queries[:limit], [column[:limit] for column in rows.documents], labels)
 

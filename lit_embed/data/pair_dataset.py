@@ -58,7 +58,7 @@ class PairDataset(Dataset):
 
 
 def draw_others(seed: int, epoch: int, rows: np.ndarray, own: np.ndarray, total: int, count: int) -> np.ndarray:
-    """For each row `count` different numbers below `total`, none of them its own: a function of (seed, epoch, row) alone.
+    """For each row `count` different numbers below `total`, none its own: a function of (seed, epoch, row) alone.
 
     A resumed run, another number of workers and another number of processes all draw the same.
     rows (B,), own (B,)  ->  (B, count)

@@ -18,6 +18,8 @@ from lit_embed.errors import UserError
 
 @dataclass(eq=False)
 class Pairs(PairData):
+    """Pairs from columns of any name."""
+
     query: str = "query"
     """Column of the queries, or of the first texts."""
     document: str = "document"

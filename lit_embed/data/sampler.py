@@ -1,4 +1,4 @@
-"""Which rows meet in a batch: batches of all processes are drawn together, and each process takes its own share.
+"""Which rows meet in a training batch: batches of all processes are drawn together, and each process takes its share.
 
 An order is a pure function of (seed, epoch, world size), so every process computes the same one without talking, and
 a resumed run only has to skip. Both classes have set_epoch, a true len(), and give batches as arrays of row numbers.
@@ -7,6 +7,7 @@ a resumed run only has to skip. Both classes have set_epoch, a true len(), and g
 import numpy as np
 
 from lit_embed.data.notice import notice
+from lit_embed.data.packing import pack
 from lit_embed.distributed import rank, world_size
 from lit_embed.errors import UserError
 
@@ -19,11 +20,7 @@ class ShuffledBatches:
     def __init__(self, rows: int, batch_size: int, seed: int):
         self.rows, self.batch_size, self.seed, self.epoch = rows, batch_size, seed, 0
         self.rank, self.world_size = rank(), world_size()
-        if rows < batch_size * self.world_size:
-            raise UserError(
-                f"a batch of {_size(self)} is larger than the data, which has {rows} rows;"
-                f" set data.batch_size to {rows // self.world_size} or less"
-            )
+        _refuse_larger_than_data(self, rows)
 
     def set_epoch(self, epoch: int) -> None:
         self.epoch = epoch
@@ -45,22 +42,22 @@ class NoDuplicatesBatches:
 
     texts   (N, 1 + C)   the identity of every text of each row
 
-    Each row goes into the first batch with room that comes after the last one holding any of its texts: one look at
-    each row, however often texts repeat. What cannot be placed in a full batch is left out of the epoch. How many
-    batches come out depends a little on the order, but Lightning asks for the length once: it is the least of a
-    few trial epochs, and an epoch that misses it is drawn again.
+    What cannot be placed in a full batch is left out of the epoch. How many batches come out depends a little on the
+    order, but Lightning asks for the length once: it is the least of a few trial epochs, and an epoch that misses it
+    is drawn again.
     """
 
     def __init__(self, texts: np.ndarray, batch_size: int, seed: int):
         self.batch_size, self.seed, self.epoch = batch_size, seed, 0
         self.rank, self.world_size = rank(), world_size()
         self.global_batch = batch_size * self.world_size
+        _refuse_larger_than_data(self, len(texts))
         distinct, codes = np.unique(texts, return_inverse=True)
         codes = codes.reshape(texts.shape)                                               # (N, 1 + C)
         ordered = np.sort(codes, axis=1)
         repeats_itself = (ordered[:, 1:] == ordered[:, :-1]).any(axis=1)                 # (N,) never fits
         self.usable, self.codes = np.flatnonzero(~repeats_itself), codes[~repeats_itself].tolist()
-        self.distinct = len(distinct)
+        self.distinct, self.nothing_repeats = len(distinct), len(distinct) == texts.size
         self._refuse_too_few(codes[~repeats_itself])
         self.packed = self._trial()                                                      # (batches, W*B)
         self._tell(len(texts), len(texts) - len(self.usable))
@@ -94,26 +91,13 @@ class NoDuplicatesBatches:
         # Rare: keep the batches that are known to fit, in a new order.
         return np.random.default_rng([self.seed, self.epoch]).permutation(self.packed)
 
-    def _pack(self, generator: np.random.Generator) -> np.ndarray:      # -> (batches, W*B) row numbers, all batches full
-        last = [-1] * self.distinct              # the last batch that holds this text
-        batches, onward = [[]], [0]              # rows of each batch; where to look on from a full batch
-        for place in generator.permutation(len(self.codes)).tolist():
-            codes = self.codes[place]
-            batch = max(last[code] for code in codes) + 1
-            while batch < len(onward) and onward[batch] != batch:        # hop over full batches, halving the path
-                next_hop = onward[batch]
-                onward[batch] = onward[next_hop] if next_hop < len(onward) else next_hop
-                batch = next_hop
-            while batch >= len(batches):
-                onward.append(len(batches))
-                batches.append([])
-            batches[batch].append(place)
-            if len(batches[batch]) == self.global_batch:
-                onward[batch] = batch + 1
-            for code in codes:
-                last[code] = batch
-        full = [batch for batch in batches if len(batch) == self.global_batch]
-        return self.usable[np.array(full, dtype=np.int64).reshape(-1, self.global_batch)]
+    def _pack(self, generator: np.random.Generator) -> np.ndarray:      # -> (batches, W*B) row numbers, none missing
+        order = generator.permutation(len(self.codes))
+        if self.nothing_repeats:
+            full = order[: len(order) // self.global_batch * self.global_batch].reshape(-1, self.global_batch)
+        else:
+            full = pack(order, self.codes, self.distinct, self.global_batch)
+        return self.usable[full]
 
     def _refuse_too_few(self, codes: np.ndarray) -> None:
         fewest = min((len(np.unique(column)) for column in codes.T), default=0) if len(codes) else 0
@@ -137,30 +121,12 @@ class NoDuplicatesBatches:
                    " each epoch (others each time), because their texts repeat too often")
 
 
-class InOrder:
-    """For evaluation: every row once, each process its own part and all the same number of batches.
-
-    With several processes the rows of an incomplete last global batch are left out (none are in a single process);
-    with fewer rows than a global batch, the batch is as small as needed. `order` (N,) is any fixed order of the rows.
-    """
-
-    epoch = 0
-
-    def __init__(self, order: np.ndarray, batch_size: int):
-        self.order, self.rank, self.world_size = order, rank(), world_size()
-        self.batch_size = max(1, min(batch_size, len(order) // self.world_size))
-
-    def __len__(self) -> int:
-        size = self.batch_size * self.world_size
-        return -(-len(self.order) // size) if self.world_size == 1 else len(self.order) // size
-
-    def batches(self) -> list[np.ndarray]:
-        if self.world_size == 1:
-            return [self.order[start : start + self.batch_size] for start in range(0, len(self.order), self.batch_size)]
-        return list(_share(self, self.order[: len(self) * self.batch_size * self.world_size]))
-
-    def __iter__(self):
-        return iter(self.batches())
+def _refuse_larger_than_data(sampler, rows: int) -> None:
+    if rows < sampler.batch_size * sampler.world_size:
+        raise UserError(
+            f"a batch of {_size(sampler)} is larger than the training data, which has {rows} rows;"
+            f" set data.batch_size to {rows // sampler.world_size} or less"
+        )
 
 
 def _share(sampler, rows: np.ndarray) -> np.ndarray:      # rows of whole global batches -> (batches, B) of this process

@@ -8,6 +8,13 @@ import pyarrow.compute as pc
 
 from lit_embed.errors import UserError
 
+NOT_UTF8 = "bytes that are not UTF-8; save the file as UTF-8 (iconv -f latin1 -t utf-8, or -f cp949 for Korean Windows)"
+
+
+def one_line(error: Exception) -> str:
+    """What a library has to say, short enough for the end of ours."""
+    return " ".join(str(error).split())[:200]
+
 
 @dataclass(frozen=True)
 class Sheet:
@@ -27,11 +34,12 @@ class Sheet:
     @classmethod
     def of(cls, parts: list[tuple[str, pa.Table]]) -> "Sheet":
         """The rows of several (source, table) one after the other."""
-        sizes = [table.num_rows for _, table in parts]
+        tables = [table for _, table in parts]
+        sizes = [table.num_rows for table in tables]
         try:
-            table = pa.concat_tables([table for _, table in parts], promote_options="permissive")
+            table = pa.concat_tables(tables, promote_options="permissive") if len(tables) > 1 else tables[0]
         except pa.ArrowException as error:
-            raise UserError(f"{parts[0][0]} and its neighbours do not have the same columns: {error}") from error
+            raise UserError(f"{parts[0][0]} and its neighbours have different columns: {one_line(error)}") from error
         number = np.concatenate([np.arange(1, size + 1) for size in sizes])
         return cls(table, [source for source, _ in parts], np.repeat(np.arange(len(parts)), sizes), number)
 
@@ -66,7 +74,7 @@ class Sheet:
             return self.table.column(found[0])
         if inner and name in self.columns:
             return pc.struct_field(self.table.column(outer), inner)
-        source = self.sources[0] if self.sources else "the data"
+        source = self.sources[0]
         if found:
             raise UserError(f"{source}: {len(found)} columns are called '{name}'; rename all but one")
         if len(self.columns) == 1:
@@ -80,13 +88,15 @@ class Sheet:
         column = self.column(name)
         if pa.types.is_nested(column.type):
             raise UserError(f"{self.where(0)}: column '{name}' holds {column.type}, not a text")
-        if not pa.types.is_string(column.type) and not pa.types.is_large_string(column.type):
-            column = column.cast(pa.string())
         try:
+            if not pa.types.is_string(column.type) and not pa.types.is_large_string(column.type):
+                column = column.cast(pa.string())
             texts = column.to_pylist()
+        except pa.ArrowException as error:
+            raise UserError(f"{self.sources[0]}: column '{name}' holds {column.type}, not texts") from error
         except UnicodeDecodeError as error:
             row = next(i for i, text in enumerate(column.cast(pa.large_binary()).to_pylist()) if not _is_utf8(text))
-            raise UserError(f"{self.where(row)}, column '{name}': bytes that are not UTF-8") from error
+            raise UserError(f"{self.where(row)}, column '{name}': {NOT_UTF8}") from error
         return [text if text and not text.isspace() else None for text in texts]
 
     def numbers(self, name: str) -> np.ndarray:

@@ -38,7 +38,7 @@ def hold_out(rows: int, share: float, seed: int) -> tuple[np.ndarray, np.ndarray
     """Row numbers of train and of the held-out share: those that datasets' train_test_split(share, seed=seed) picks."""
     order = np.random.default_rng(seed).permutation(rows)
     held_out = math.ceil(rows * share)
-    return order[held_out:], order[:held_out]
+    return np.sort(order[held_out:]), np.sort(order[:held_out])
 
 
 def _held_out(data, path: str, names: list[str]) -> float | str:

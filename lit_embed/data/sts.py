@@ -19,6 +19,8 @@ from lit_embed.data.pair_data import PairData
 
 @dataclass(eq=False)
 class Sts(PairData):
+    """Pairs of sentences with their likeness, 0 to 1."""
+
     name: str | None = "stsb"
     """Configuration of the data set, as in datasets.load_dataset."""
     score: str | None = None
