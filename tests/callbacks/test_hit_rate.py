@@ -46,7 +46,8 @@ def test_validate_and_test_log_what_the_loop_finds(toy_backbone, tmp_path, stage
     if corpus:
         searched = searched + data.rows("train").documents[0]
     for k in (1, 5, 10):
-        assert trainer.callback_metrics[f"hit_rate@{k}"].item() == pytest.approx(naive_hit_rate(module, rows, searched, k))
+        found = trainer.callback_metrics[f"hit_rate@{k}"].item()
+        assert found == pytest.approx(naive_hit_rate(module, rows, searched, k))
     assert FIVE <= set(trainer.callback_metrics)
 
 
@@ -81,7 +82,7 @@ def test_the_answers_found_last_are_tabled(toy_backbone, tmp_path):
 
 @pytest.mark.parametrize("data, corpus, message", [
     (ToyData(scores=True), None, "ToyData have labels: use Spearman"),
-    (ToyData(), ["train"], "7 of 7 questions of validation have no answer among the documents of train: add validation"),
+    (ToyData(), ["train"], "7 of 7 questions of validation have no answer among the documents of train: add valid"),
 ])
 def test_data_that_cannot_be_searched_is_one_clear_line(toy_backbone, tmp_path, data, corpus, message):
     with pytest.raises(UserError, match=message):

@@ -11,7 +11,8 @@ from wandb_double import TableLogger
 from lit_embed.callbacks import Spearman
 from lit_embed.metrics import similarities, similarity_correlations
 
-TEN = {f"{kind}_{name}" for kind in ("pearson", "spearman") for name in ("cosine", "euclidean", "manhattan", "dot", "max")}
+TEN = {f"{kind}_{name}" for kind in ("pearson", "spearman")
+       for name in ("cosine", "euclidean", "manhattan", "dot", "max")}
 
 
 def expected(module, rows):
@@ -52,8 +53,8 @@ class Times(pl.Callback):
 def test_it_runs_at_val_check_interval_and_a_checkpoint_monitors_it(toy_backbone, tmp_path):
     best = pl.callbacks.ModelCheckpoint(monitor="spearman_cosine", mode="max", filename="{step}-{spearman_cosine:.3f}")
     times, spearman = Times(), Spearman()
-    trainer = toy_trainer(tmp_path, [spearman, times, best], enable_checkpointing=True, max_epochs=1, num_sanity_val_steps=2,
-                          val_check_interval=2)
+    trainer = toy_trainer(tmp_path, [spearman, times, best], enable_checkpointing=True, max_epochs=1,
+                          num_sanity_val_steps=2, val_check_interval=2)
     trainer.fit(toy_module(toy_backbone), ToyData(batch_size=2))
     assert times.steps == [2, 4] == [step for _, step in spearman.history]
     figures = [found.metrics["spearman_cosine"] for found in spearman.history.values()]

@@ -1,0 +1,42 @@
+"""The page shows both ends of every figure, the sample questions, and a command that a shell takes as it is."""
+
+import io
+import shlex
+from pathlib import Path
+
+from rich.console import Console
+
+from lit_embed.callbacks.report_page import print_report
+
+RESULT = {"before": {"mrr@10": 0.25, "spearman_max": None}, "after": {"mrr@10": 0.5, "spearman_max": 0.75},
+          "corpus": 4000, "train_pairs": 5000, "train_seconds": 54.31, "steps": 78}
+SAMPLE = {"question": "what's [bold] here?", "found": ["one " * 99, "f[int](x)"], "right": [False, True]}
+
+
+def page(result, before, after, searchable=True):
+    out = io.StringIO()
+    print_report(Console(file=out, width=120), Path("/runs/my run"), result, before, after, searchable)
+    return out.getvalue()
+
+
+def test_both_ends_of_every_figure_stand_in_one_row():
+    rows = [line.replace("│", " ").split() for line in page(RESULT, [SAMPLE], [SAMPLE]).splitlines()]
+    assert ["mrr@10", "0.2500", "0.5000"] in rows and ["spearman_max", "-", "0.7500"] in rows
+    assert "5,000 training pairs, 54.3 s of training; 4,000 passages searched" in page(RESULT, [], [])
+
+
+def test_texts_are_shown_as_they_are_and_long_ones_cut():
+    shown = page(RESULT, [SAMPLE], [SAMPLE])
+    assert "what's [bold] here?" in shown and shown.count("2 * f[int](x)") == 2
+    assert "one one" in shown and "one " * 40 not in shown and "..." in shown
+
+
+def test_the_command_survives_quotes_and_spaces():
+    line = next(line for line in page(RESULT, [SAMPLE], [SAMPLE]).splitlines() if "lit-embed search" in line)
+    assert shlex.split(line) == ["lit-embed", "search", "/runs/my run", "what's [bold] here?"]
+
+
+def test_without_index_samples_or_a_beginning_the_rest_is_shown():
+    shown = page(RESULT | {"before": None, "corpus": None}, [], [SAMPLE], searchable=False)
+    assert "lit-embed search" not in shown and "before  1" not in shown and "after   1" in shown
+    assert "lit-embed search" not in page(RESULT, [], [])
