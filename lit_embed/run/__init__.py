@@ -1,0 +1,1 @@
+"""What surrounds a training run: its folder, its precision on this machine, its messages."""

@@ -1,0 +1,53 @@
+"""The run folder: its name, what may be overwritten, which checkpoint is meant."""
+
+import pytest
+import torch
+
+from lit_embed.errors import UserError
+from lit_embed.run.folder import find_checkpoint, refuse_existing, remove_earlier_run, run_folder
+
+
+@pytest.mark.parametrize(("run", "configs", "folder"), [
+    (None, ["configs/stsb.yaml", "configs/extras/wandb.yaml"], "runs/stsb"),
+    ("mine", ["configs/stsb.yaml"], "runs/mine"),
+    (None, ["elsewhere/first/config.yaml"], "elsewhere/first"),
+    ("mine", ["elsewhere/first/config.yaml"], "runs/mine"),
+    ("mine", [], "runs/mine")])
+def test_the_first_config_names_the_run(run, configs, folder):
+    assert str(run_folder("runs", run, configs)) == folder
+
+
+def test_a_run_without_a_name_is_a_mistake():
+    with pytest.raises(UserError, match="--run NAME"):
+        run_folder("runs", None, [])
+
+
+def test_what_is_not_a_runs_own_is_neither_in_the_way_nor_removed(tmp_path):
+    refuse_existing(tmp_path)
+    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "wandb").mkdir()
+    refuse_existing(tmp_path)
+    (tmp_path / "model").mkdir()
+    (tmp_path / "config.yaml").write_text("")
+    with pytest.raises(UserError, match="--overwrite"):
+        refuse_existing(tmp_path)
+    remove_earlier_run(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"notes.txt", "wandb"}
+
+
+def write_last(folder, **state):
+    (folder / "checkpoints").mkdir(parents=True)
+    torch.save({"state_dict": {}, "callbacks": {"ModelCheckpoint": state}}, folder / "checkpoints/last.ckpt")
+
+
+def test_best_is_found_by_its_name_even_in_a_moved_folder(tmp_path):
+    write_last(tmp_path, monitor="mrr@10", best_model_path="/gone/checkpoints/epoch=0-step=3.ckpt")
+    (tmp_path / "checkpoints/epoch=0-step=3.ckpt").touch()
+    assert find_checkpoint("best", tmp_path).name == "epoch=0-step=3.ckpt"
+    assert find_checkpoint("last", tmp_path).name == "last.ckpt"
+
+
+def test_no_best_without_a_monitor(tmp_path):
+    write_last(tmp_path, monitor=None, best_model_path="")
+    with pytest.raises(UserError, match="monitored"):
+        find_checkpoint("best", tmp_path)
