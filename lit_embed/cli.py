@@ -1,0 +1,61 @@
+"""`lit-embed`: which command was asked for. Nothing heavy is imported before that is known, so that --help is instant."""
+
+import importlib
+import sys
+
+from lit_embed import __version__
+from lit_embed.errors import UserError
+
+HELP = """usage: lit-embed COMMAND ...
+
+Train text-embedding models, embed texts with them, search with them.
+
+  fit        train:      lit-embed fit --config configs/quickstart.yaml [--trainer.max_steps 100] ...
+  validate   evaluate on the validation split, as fit does on its way
+  test       evaluate on the test split
+  predict    the cosine of each pair of the validation split, into the run folder
+  encode     texts in a file or on standard input -> embeddings in a .npy or .parquet file
+  search     ask a finished run, or any folder that holds an index
+
+Every field of a config is an option too (--model.encoder.backbone FOLDER --data.path FOLDER --trainer.max_steps N);
+later --config files lie over earlier ones (--config configs/mnli_cosine.yaml --config configs/extras/wandb.yaml).
+lit-embed COMMAND --help says more.
+"""
+COMMANDS = {"fit": "train", "validate": "train", "test": "train", "predict": "train",
+            "encode": "encode", "search": "search"}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; the exit status: 0 done, 2 a mistake of the user, said in one line on standard error."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(HELP, end="")
+        return 0
+    if arguments[0] == "--version":
+        print(f"lit-embed {__version__}")
+        return 0
+    try:
+        if arguments[0] not in COMMANDS:
+            raise UserError(f"no command {arguments[0]!r}: there are {', '.join(COMMANDS)}")
+        command = importlib.import_module(f"lit_embed.commands.{COMMANDS[arguments[0]]}")
+        command.run(arguments)
+    except BrokenPipeError:                           # the reader, head for example, has seen enough
+        sys.stderr.close()
+    except Exception as error:
+        mistake = users_mistake(error)
+        if mistake is None:
+            raise
+        print(f"lit-embed: error: {' '.join(str(mistake).split())}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def users_mistake(error: BaseException | None) -> UserError | None:
+    """The UserError behind an exception: the config reader wraps what a constructor raised in errors of its own."""
+    while error is not None and not isinstance(error, UserError):
+        error = error.__cause__
+    return error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,106 @@
+"""`lit-embed encode`: texts in a file or on standard input -> their embeddings in one file, in the same order.
+
+    lit-embed encode --model checkpoints/quickstart/model --input texts.txt --output embeddings.npy
+    cut -f2 table.tsv | lit-embed encode --model FOLDER --input - --output embeddings.parquet --role document
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+
+from lit_embed.data.read_file import READERS, read_file
+from lit_embed.errors import UserError
+from lit_embed.files import write_beside
+from lit_embed.models import TextEncoder
+from lit_embed.run.arguments import one_line_parser
+from lit_embed.run.messages import quiet
+
+
+def run(arguments: list[str]) -> None:
+    """arguments: "encode" and its options, as typed."""
+    options = parser().parse_args(arguments[1:])
+    output = Path(options.output)
+    if output.suffix not in WRITERS:                                     # before an hour of encoding, not after it
+        raise UserError(f"--output {output}: the name must end in {' or '.join(WRITERS)}")
+    quiet()
+    texts = read_texts(options.input, options.column)
+    encoder = open_encoder(options.model)
+    embeddings = encoder.encode(texts, options.role, options.batch_tokens, progress=True)          # (N, D)
+    with write_beside(output) as beside:
+        WRITERS[output.suffix](beside, texts, embeddings)
+    print(f"{len(texts)} texts, {embeddings.shape[1]} numbers each: {output}", file=sys.stderr)
+
+
+def parser() -> argparse.ArgumentParser:
+    made = one_line_parser("encode", __doc__)
+    made.add_argument("--model", required=True, help="folder with a model: <run>/model, or one of sentence-transformers")
+    made.add_argument("--input", required=True, help="a text a line, or csv, tsv, json, jsonl, parquet; - is standard input")
+    made.add_argument("--column", help="column of the texts, for files that have columns")
+    made.add_argument("--output", required=True, help="X.npy: float32 (N, D); X.parquet: columns text and embedding")
+    made.add_argument("--role", choices=["text", "query", "document"], default="text", help="whose prefix goes before each text")
+    made.add_argument("--batch_tokens", type=int, help="tokens in one pass (default: what suits the device)")
+    return made
+
+
+def read_texts(source: str, column: str | None) -> list[str]:
+    """The texts of a file, or of standard input: one a line, empty lines included, so that row i is line i.
+
+    Raises
+        UserError   no such file or column, undecodable bytes, a row without text
+    """
+    if source != "-" and Path(source).suffix.lower() in READERS:
+        return _column(source, column)
+    if column is not None:
+        raise UserError(f"--column {column}: {source} has no columns; those of {', '.join(READERS)} files have")
+    try:
+        content = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
+    except OSError as error:
+        raise UserError(f"--input {source}: {error.strerror}") from error
+    texts = []
+    for number, line in enumerate(content.removesuffix(b"\n").split(b"\n") if content else [], 1):
+        try:
+            texts.append(line.removesuffix(b"\r").decode("utf8"))
+        except UnicodeDecodeError as error:
+            raise UserError(f"--input {source}, line {number}: not UTF-8 ({error.reason})") from error
+    return texts
+
+
+def _column(source: str, column: str | None) -> list[str]:
+    table = read_file(Path(source))
+    there = f"the columns are {', '.join(table.column_names)}"
+    if column is None:
+        raise UserError(f"--input {source}: name the column of the texts with --column; {there}")
+    if column not in table.column_names:
+        raise UserError(f"--column {column}: {source} has none of this name; {there}")
+    texts = table[column].to_pylist()
+    for row, text in enumerate(texts, 1):
+        if not isinstance(text, str):
+            raise UserError(f"{source}, row {row}: column '{column}' holds {text!r}, which is not a text")
+    return texts
+
+
+def open_encoder(folder: str | Path) -> TextEncoder:
+    """The model of a folder, on the GPU if there is one."""
+    if not (Path(folder) / "config.json").is_file() and not (Path(folder) / "modules.json").is_file():
+        raise UserError(f"no model in {folder}: give <run>/model or another folder with a config.json")
+    device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else "cpu"
+    return TextEncoder.from_folder(folder).to(device)
+
+
+def _write_npy(file: Path, texts: list[str], embeddings: np.ndarray) -> None:
+    with open(file, "wb") as stream:                                     # np.save adds .npy to a name without it
+        np.save(stream, embeddings)
+
+
+def _write_parquet(file: Path, texts: list[str], embeddings: np.ndarray) -> None:
+    width = embeddings.shape[1]
+    vectors = pa.FixedSizeListArray.from_arrays(pa.array(embeddings.reshape(-1)), width)
+    pq.write_table(pa.table({"text": pa.array(texts, pa.large_string()), "embedding": vectors}), file)
+
+
+WRITERS = {".npy": _write_npy, ".parquet": _write_parquet}
