@@ -134,5 +134,5 @@ def _share(sampler, rows: np.ndarray) -> np.ndarray:      # rows of whole global
 
 
 def _size(sampler) -> str:
-    processes = f" x {sampler.world_size} processes" if sampler.world_size > 1 else ""
-    return f"{sampler.batch_size}{processes} rows"
+    processes = f" on each of {sampler.world_size} processes" if sampler.world_size > 1 else ""
+    return f"{sampler.batch_size} rows{processes}"
