@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lit_embed.distributed import gather, gather_examples, rank, world_size
 
-CHUNK = 2_048  # texts between two movements of the progress bar
+CHUNK = 512  # texts between two movements of the progress bar
 
 
 @contextmanager

@@ -38,8 +38,9 @@ class Report(pl.Callback):
         if self.before is None and trainer.global_step == 0:
             found = [self._evaluate(callback, trainer, module) for callback in evaluations(trainer)]
             self.before = [asdict(each) for each in found]
-            for logger in trainer.loggers:
-                logger.log_metrics(_figures(found), step=0)
+            known = {name: value for name, value in _figures(found).items() if value is not None}
+            for logger in trainer.loggers if trainer.is_global_zero else []:
+                logger.log_metrics(known, step=0)                  # so that every curve starts where training did
         self._watch.start()
 
     def on_validation_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
@@ -69,6 +70,8 @@ class Report(pl.Callback):
     def on_fit_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         if self.result is None or not trainer.is_global_zero:
             return
+        if trainer.progress_bar_callback is not None:     # a live bar would draw itself again below the report
+            trainer.progress_bar_callback.teardown(trainer, module, "fit")
         searchable = any(isinstance(callback, SearchIndex) for callback in trainer.callbacks)
         before = [sample for found in self.before or [] for sample in found["samples"]]
         after = [sample for found in self._after for sample in found.samples]

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-WIDTH = 110  # characters of a passage that are shown
+WIDTH = 106  # characters of a passage that are shown: with its number, a line of 120
 
 
 def print_report(console: Console, run: Path, result: dict, before: list[dict], after: list[dict],
@@ -26,7 +26,7 @@ def print_report(console: Console, run: Path, result: dict, before: list[dict], 
         console.print(Text(_line(sample["question"]), style="bold"))
         for when, found in [("before", before[i : i + 1]), ("after", [sample])]:
             for shown in found:
-                console.print(_hits(when, shown))
+                console.print(_hits(when, shown), no_wrap=True, overflow="ellipsis")
     run = os.path.relpath(run) if run.is_relative_to(Path.cwd()) else run
     if searchable and after:
         question = shlex.quote(_line(after[0]["question"]))
@@ -54,7 +54,7 @@ def _summary(result: dict) -> str:
 
 
 def _hits(when: str, sample: dict) -> Text:
-    text = Text(no_wrap=True, overflow="ellipsis")
+    text = Text()
     for place, (found, right) in enumerate(zip(sample["found"], sample["right"], strict=True), 1):
         text.append(f"{'' if place == 1 else chr(10)}  {when if place == 1 else '':6}  ", style="dim")
         text.append(f"{place} {'*' if right else ' '} {_line(found)}", style="green" if right else "")

@@ -121,3 +121,12 @@ def test_a_score_that_does_not_exist_is_null_in_the_file(toy_backbone, tmp_path)
 def test_a_fast_dev_run_reports_nothing(toy_backbone, tmp_path, capsys):
     toy_trainer(tmp_path, [HitRate(), Report()], fast_dev_run=True).fit(toy_module(toy_backbone), ToyData(batch_size=4))
     assert not (tmp_path / "result.json").exists() and "before" not in capsys.readouterr().out
+
+
+def test_every_curve_starts_before_training(toy_backbone, tmp_path):
+    logger = pl.loggers.CSVLogger(tmp_path, name="", version="")
+    toy_trainer(tmp_path, [HitRate(), Report()], logger=logger, max_epochs=1).fit(toy_module(toy_backbone),
+                                                                                  ToyData(batch_size=4))
+    names, first, *_ = (line.split(",") for line in (tmp_path / "metrics.csv").read_text().splitlines())
+    row = dict(zip(names, first))
+    assert row["step"] == "0" and float(row["mrr@10"]) == result_of(tmp_path)["before"]["mrr@10"]

@@ -13,9 +13,9 @@ RESULT = {"before": {"mrr@10": 0.25, "spearman_max": None}, "after": {"mrr@10": 
 SAMPLE = {"question": "what's [bold] here?", "found": ["one " * 99, "f[int](x)"], "right": [False, True]}
 
 
-def page(result, before, after, searchable=True):
+def page(result, before, after, searchable=True, width=120):
     out = io.StringIO()
-    print_report(Console(file=out, width=120), Path("/runs/my run"), result, before, after, searchable)
+    print_report(Console(file=out, width=width), Path("/runs/my run"), result, before, after, searchable)
     return out.getvalue()
 
 
@@ -29,6 +29,12 @@ def test_texts_are_shown_as_they_are_and_long_ones_cut():
     shown = page(RESULT, [SAMPLE], [SAMPLE])
     assert "what's [bold] here?" in shown and shown.count("2 * f[int](x)") == 2
     assert "one one" in shown and "one " * 40 not in shown and "..." in shown
+
+
+def test_a_narrow_terminal_shows_a_line_for_each_hit():
+    lines = page(RESULT, [], [SAMPLE], width=40).splitlines()
+    assert [line[:12] for line in lines if line.startswith("  after") or line.startswith("        ")] == [
+        "  after   1 ", "          2 "]
 
 
 def test_the_command_survives_quotes_and_spaces():
