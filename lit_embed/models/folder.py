@@ -65,6 +65,15 @@ def settings(path: str | Path) -> dict[str, object]:
     return found
 
 
+def differences(encoder: "TextEncoder", path: str | Path) -> list[str]:
+    """How `encoder` uses the backbone at `path` otherwise than that folder says it was trained."""
+    if not (Path(path) / "modules.json").is_file():
+        return []
+    trained = settings(path)
+    return [f"{name} {trained[name]!r}, here {getattr(encoder, name)!r}"
+            for name in ("pooling", "query_prefix", "document_prefix") if trained[name] != getattr(encoder, name)]
+
+
 def _pooling(file: Path) -> str:
     config = _read(file)
     if "pooling_mode" in config:

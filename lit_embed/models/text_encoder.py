@@ -1,5 +1,6 @@
 """Texts in, one vector each out: sorted by length, cut into micro-batches, run without padding, pooled, put back in order."""
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -7,6 +8,7 @@ from typing import Literal
 import numpy as np
 import torch
 import torch.nn.functional as F
+from rich.console import Console
 from rich.progress import track
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
@@ -16,7 +18,10 @@ from lit_embed.errors import UserError
 from lit_embed.models import folder
 from lit_embed.models.backbone import evaluating, load_backbone, probe, run_packed, run_padded
 from lit_embed.models.pooling import POOLINGS, pool
+from lit_embed.models.resolve import resolve
 from lit_embed.models.tokenizer import TextTokenizer
+
+log = logging.getLogger(__name__)
 
 BLOCK = 16_384      # texts that `encode` tokenises and sorts at a time
 
@@ -51,6 +56,8 @@ class TextEncoder(nn.Module):
         self.tokenizer = TextTokenizer(backbone, max_length)
         self.first_position = probe(self.backbone)
         self.width: int = self.backbone.config.hidden_size
+        if others := folder.differences(self, resolve(backbone)):
+            log.warning("%s was trained with %s", backbone, "; ".join(others))
 
     @property
     def packed(self) -> bool:
@@ -110,7 +117,7 @@ class TextEncoder(nn.Module):
 
     def _encode_parts(self, texts: list[str], prefix: str, batch_tokens: int, progress: bool):
         blocks = range(0, len(texts), BLOCK)
-        for start in track(blocks, "encoding", disable=not progress) if progress else blocks:
+        for start in track(blocks, "encoding", console=Console(stderr=True)) if progress else blocks:
             ids, lengths, _ = self.tokenizer.tokenize(list(texts[start:start + BLOCK]), prefix)
             tokens = Tokens(torch.from_numpy(ids), torch.from_numpy(lengths).long())
             order = tokens.lengths.argsort(stable=True)

@@ -43,6 +43,14 @@ def test_a_change_wins_over_what_the_folder_says(toy_backbone, tmp_path):
     assert TextEncoder.from_folder(tmp_path / "model", pooling="max").pooling == "max"
 
 
+def test_using_a_folder_otherwise_than_it_was_trained_is_said(toy_backbone, tmp_path, caplog):
+    TextEncoder(toy_backbone, "cls", query_prefix="red ").save_folder(tmp_path / "model")
+    TextEncoder.from_folder(tmp_path / "model")
+    assert not caplog.messages
+    TextEncoder(str(tmp_path / "model"), query_prefix="red ")
+    assert caplog.messages == [f"{tmp_path}/model was trained with pooling 'cls', here 'mean'"]
+
+
 def test_saving_again_replaces_the_folder_and_a_failure_leaves_it(toy_backbone, tmp_path, monkeypatch):
     encoder = TextEncoder(toy_backbone)
     for _ in range(2):
