@@ -3,6 +3,7 @@
 import os
 
 os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["OMP_NUM_THREADS"] = "1"            # toy models gain nothing from more, and processes of a test get in each other's way
 os.environ.setdefault("WANDB_MODE", "offline")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ["JSONARGPARSE_DEPRECATION_WARNINGS"] = "off"        # Lightning calls it by an older name
@@ -12,6 +13,8 @@ from pathlib import Path
 
 import pytest
 import torch
+
+torch.set_num_threads(1)
 
 sys.path.insert(0, str(Path(__file__).parent))
 from toys import make_backbone
