@@ -41,6 +41,9 @@ def main(arguments: list[str] | None = None) -> int:
         command.run(arguments)
     except BrokenPipeError:                           # the reader, head for example, has seen enough
         sys.stderr.close()
+    except KeyboardInterrupt:
+        print("lit-embed: interrupted", file=sys.stderr)
+        return 130
     except Exception as error:
         mistake = users_mistake(error)
         if mistake is None:
