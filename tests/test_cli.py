@@ -18,6 +18,7 @@ from lit_embed.errors import UserError
 def folder(tmp_path, monkeypatch, toy_backbone) -> Path:
     """Where a user stands: tiny.yaml and pairs.csv."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)   # read at import, which may come before conftest
     write_config(tmp_path / "tiny.yaml", config(toy_backbone, write_pairs(tmp_path / "pairs.csv")))
     return tmp_path
 
