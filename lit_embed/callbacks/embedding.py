@@ -11,6 +11,7 @@ from rich.progress import Progress
 from torch import Tensor
 
 from lit_embed.distributed import gather, gather_examples, rank, world_size
+from lit_embed.models.backbone import evaluating
 
 CHUNK = 512  # texts between two movements of the progress bar
 
@@ -18,14 +19,8 @@ CHUNK = 512  # texts between two movements of the progress bar
 @contextmanager
 def undisturbed(trainer: pl.Trainer, module: pl.LightningModule) -> Iterator[None]:
     """Eval mode, no gradient, the run's precision; afterwards modes, random numbers and gradients are as before."""
-    modes = {part: part.training for part in module.modules()}
-    try:
-        with isolate_rng(), torch.no_grad(), trainer.precision_plugin.forward_context():
-            module.eval()
-            yield
-    finally:
-        for part, mode in modes.items():
-            part.training = mode
+    with isolate_rng(), trainer.precision_plugin.forward_context(), evaluating(module):
+        yield
 
 
 def embed(trainer: pl.Trainer, module: pl.LightningModule, texts: list[str], role: str, title: str = "") -> Tensor:

@@ -1,6 +1,7 @@
 """What a run says: Lightning's advertisements and known harmless warnings are off, progress is readable in a log file."""
 
 import logging
+import math
 import sys
 import time
 import warnings
@@ -50,7 +51,7 @@ def progress() -> ProgressBar:
 
 
 class ProgressLines(ProgressBar):
-    """Prints where training is, at most one line every `seconds`, and one at the end of each epoch."""
+    """Prints where training is and the time left, at most one line every `seconds`, and one at the end of each epoch."""
 
     def __init__(self, seconds: float = 10.0):
         super().__init__()
@@ -64,7 +65,8 @@ class ProgressLines(ProgressBar):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         super().on_train_start(trainer, pl_module)
-        self.last = time.monotonic()
+        self.started = self.last = time.monotonic()
+        self.steps_before = trainer.global_step              # a resumed run has not spent time on these
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, outputs: object, batch: object,
                            batch_idx: int) -> None:
@@ -74,5 +76,16 @@ class ProgressLines(ProgressBar):
             metrics = self.get_metrics(trainer, pl_module)
             numbers = [f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
                        for name, value in metrics.items() if name != "v_num"]
-            print("  ".join([f"epoch {trainer.current_epoch}, batch {batch_idx + 1}/{self.total_train_batches}",
-                             *numbers]), flush=True)
+            where = f"epoch {trainer.current_epoch}, batch {batch_idx + 1}/{self.total_train_batches}"
+            print("  ".join([where, *numbers, *self._left(trainer)]), flush=True)
+
+    def _left(self, trainer: Trainer) -> list[str]:
+        """The time left, from the steps so far and the evaluations between them; nothing where the end is not known."""
+        ends = [trainer.max_steps] if trainer.max_steps > 0 else []
+        if (trainer.max_epochs or -1) > 0 and math.isfinite(self.total_train_batches):
+            ends.append(math.ceil(self.total_train_batches / trainer.accumulate_grad_batches) * trainer.max_epochs)
+        done = trainer.global_step - self.steps_before
+        if not ends or not done or trainer.global_step >= min(ends):
+            return []
+        seconds = (time.monotonic() - self.started) / done * (min(ends) - trainer.global_step)
+        return [f"about {seconds / 60:.0f} min left" if seconds >= 90 else f"about {seconds:.0f} s left"]
