@@ -147,6 +147,28 @@ def test_a_resumed_run_ends_with_bit_identical_weights(stop, workers, toy_backbo
         assert torch.equal(value, weights(resumed)[name]), name
 
 
+class Impatient(BiEncoder):
+    """Asks for the length of the run too early, as many modules do: Lightning then forgets where the loader stood."""
+
+    def configure_optimizers(self):
+        assert self.trainer.estimated_stepping_batches == 16
+        return super().configure_optimizers()
+
+
+def test_a_module_that_asks_for_the_length_of_the_run_resumes_all_the_same(toy_backbone, tmp_path):
+    path, record, again = pairs_file(tmp_path), Record(), Record()
+
+    def fit(record: Record, **options) -> None:
+        module = Impatient(TextEncoder(toy_backbone, max_length=32), InfoNCE())
+        save = ModelCheckpoint(tmp_path, filename="{step}", every_n_train_steps=5, save_top_k=-1, save_on_exception=False)
+        trainer_in(tmp_path, max_epochs=2, callbacks=[record, save], enable_checkpointing=True).fit(
+            module, data_for("info_nce", path), **options)
+
+    fit(record)
+    fit(again, ckpt_path=tmp_path / "step=5.ckpt")
+    assert again.ids == record.ids[5:]
+
+
 def without_dropout(loss: str, backbone: str) -> BiEncoder:
     """In float64 and without dropout, whose random numbers fall differently on each process."""
     module = module_for(loss, backbone).double()
