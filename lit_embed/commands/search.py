@@ -20,7 +20,7 @@ from lit_embed.commands.encode import open_encoder
 from lit_embed.errors import UserError
 from lit_embed.models import TextEncoder
 from lit_embed.run.arguments import one_line_parser
-from lit_embed.run.folder import CONFIG, INDEX, MODEL
+from lit_embed.run.run_folder import CONFIG, INDEX, MODEL
 from lit_embed.run.messages import quiet
 from lit_embed.search import FlatIndex, distinct
 from lit_embed.search.fingerprint import fingerprint

@@ -15,7 +15,7 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_info, rank_zero_only
 from lit_embed.callbacks import ModelFolder, Report, Throughput
 from lit_embed.errors import UserError
 from lit_embed.files import AtomicCheckpointIO, write_beside
-from lit_embed.run.folder import find_checkpoint, refuse_another_class, refuse_existing, run_folder
+from lit_embed.run.run_folder import find_checkpoint, refuse_another_class, refuse_existing, run_folder
 from lit_embed.run.messages import progress, quiet
 from lit_embed.run.parsing import check_yaml, config_files, one_line
 from lit_embed.run.precision import precision_here

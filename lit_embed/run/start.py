@@ -9,7 +9,7 @@ from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from lit_embed.files import write_beside
-from lit_embed.run.folder import METRICS, remove_earlier_run
+from lit_embed.run.run_folder import METRICS, remove_earlier_run
 
 
 class StartRun(SaveConfigCallback):

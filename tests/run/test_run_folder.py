@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from lit_embed.errors import UserError
-from lit_embed.run.folder import find_checkpoint, refuse_existing, remove_earlier_run, run_folder
+from lit_embed.run.run_folder import find_checkpoint, refuse_existing, remove_earlier_run, run_folder
 
 
 @pytest.mark.parametrize(("run", "configs", "folder"), [
