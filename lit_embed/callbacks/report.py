@@ -41,7 +41,13 @@ class Report(pl.Callback):
             known = {name: value for name, value in _figures(found).items() if value is not None}
             for logger in trainer.loggers if trainer.is_global_zero else []:
                 logger.log_metrics(known, step=0)                  # so that every curve starts where training did
+
+    # Epoch by epoch, so that what other callbacks do after the last step (the model folder, the index) is not counted.
+    def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self._watch.start()
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self._watch.stop()
 
     def on_validation_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self._watch.pause()
@@ -52,7 +58,6 @@ class Report(pl.Callback):
     def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         if trainer.fast_dev_run:
             return
-        self._watch.stop()
         with best_weights(trainer, module) as steps:
             self._after = [callback.history.get((_split(callback), steps)) or self._evaluate(callback, trainer, module)
                            for callback in evaluations(trainer)]
