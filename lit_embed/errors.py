@@ -3,3 +3,8 @@
 
 class UserError(Exception):
     """What was wrong, where (file, row, column, key), and what to do about it, in one line."""
+
+
+def first_line(error: Exception) -> str:
+    """What another library has to say, short enough for the inside of our line."""
+    return next(iter(str(error).splitlines()), type(error).__name__).rstrip(".")

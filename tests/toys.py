@@ -85,5 +85,6 @@ def _in_group(rank: int, world: int, port: int, function: Callable, arguments: t
     dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=world)
     try:
         function(rank, *arguments)
+        dist.barrier()              # who leaves early closes connections that the others are still using
     finally:
         dist.destroy_process_group()

@@ -18,8 +18,8 @@ def best_weights(trainer: pl.Trainer, module: pl.LightningModule) -> Iterator[in
     if not paths:
         yield trainer.global_step
         return
-    # The file is this run's own, so whatever a callback or module put into it may be read.
-    best = trainer.strategy.checkpoint_io.load_checkpoint(paths[0], map_location="cpu", weights_only=False)
+    # A resumed run names the best file of the checkpoint it was given, so it is read as one: tensors and plain values.
+    best = trainer.strategy.checkpoint_io.load_checkpoint(paths[0], map_location="cpu", weights_only=True)
     if best["global_step"] == trainer.global_step:
         yield trainer.global_step
         return

@@ -11,7 +11,7 @@ from transformers import AutoModel, PreTrainedModel
 from transformers.utils import logging as logging_of_transformers
 
 from lit_embed.batches import Tokens
-from lit_embed.errors import UserError
+from lit_embed.errors import UserError, first_line
 from lit_embed.models.packed_attention import PACKED, Segments
 from lit_embed.models.resolve import resolve
 
@@ -30,8 +30,7 @@ def load_backbone(backbone: str) -> PreTrainedModel:
             model, report = AutoModel.from_pretrained(resolve(backbone), dtype=torch.float32, trust_remote_code=False,
                                                       output_loading_info=True)
     except (OSError, ValueError) as error:
-        reason = next(iter(str(error).splitlines()), type(error).__name__).rstrip(".")
-        raise UserError(f"backbone {backbone} cannot be loaded ({reason}); without a model hub, give a local folder: "
+        raise UserError(f"backbone {backbone} cannot be loaded ({first_line(error)}); without a model hub, give a local folder: "
                         "--model.encoder.backbone FOLDER") from error
     # transformers prints a page for a missing pooler, which is not used here; any other gap deserves a line.
     if missing := sorted(key for key in report["missing_keys"] if not key.startswith("pooler.")):

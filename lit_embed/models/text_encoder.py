@@ -9,7 +9,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
@@ -68,9 +68,9 @@ class TextEncoder(nn.Module):
         """N texts -> (N, D). More than `max_tokens` tokens run in several passes; the gradient is that of one."""
         if not len(tokens):
             return torch.zeros(0, self.width, device=tokens.ids.device)
-        order = tokens.lengths.argsort(stable=True)                                                # (N,)
-        parts = [self._embed_part(tokens.select(part), alone=len(part) == len(order))
-                 for part in self._micro_batches(order, tokens.lengths[order], self.max_tokens)]
+        places = list(self._micro_batches(tokens.lengths, self.max_tokens))
+        parts = [self._embed_part(tokens.select(part), alone=len(places) == 1) for part in places]
+        order = torch.cat(places)                                                                  # (N,)
         back = torch.empty_like(order).index_copy(0, order, torch.arange(len(order)))
         return torch.cat(parts)[back.to(tokens.ids.device, non_blocking=True)]
 
@@ -89,10 +89,11 @@ class TextEncoder(nn.Module):
         pooled = pool(hidden, tokens.lengths, self.pooling)
         return F.normalize(pooled, dim=-1) if self.normalization == "l2" else pooled
 
-    def _micro_batches(self, order: Tensor, lengths: Tensor, max_tokens: int) -> Iterator[Tensor]:
-        """Runs of `order` whose slots, real ones if packed and padded ones otherwise, stay within max_tokens."""
+    def _micro_batches(self, lengths: Tensor, max_tokens: int) -> Iterator[Tensor]:
+        """Places of texts alike in length, the shortest first, whose slots (padding included, if any) are max_tokens at most."""
+        order = lengths.argsort(stable=True)                                           # (N,)
         start, slots = 0, 0
-        for place, length in enumerate(lengths.tolist()):                              # ascending
+        for place, length in enumerate(lengths[order].tolist()):
             slots = slots + length if self.packed else (place - start + 1) * length
             if slots > max_tokens and place > start:
                 yield order[start:place]
@@ -110,18 +111,18 @@ class TextEncoder(nn.Module):
         prefix = {"text": "", "query": self.query_prefix, "document": self.document_prefix}[role]
         batch_tokens = batch_tokens or (4_096 if self.device.type == "cpu" else 65_536)
         embeddings = np.zeros((len(texts), self.width), dtype=np.float32)
-        with evaluating(self):
-            for places, part in self._encode_parts(texts, prefix, batch_tokens, progress):
+        with evaluating(self), Progress(console=Console(stderr=True), disable=not progress) as bar:
+            done = bar.add_task("encoding", total=len(texts))
+            for places, part in self._encode_parts(texts, prefix, batch_tokens):
                 embeddings[places] = part.float().cpu().numpy()
+                bar.advance(done, len(places))
         return embeddings
 
-    def _encode_parts(self, texts: list[str], prefix: str, batch_tokens: int, progress: bool):
-        blocks = range(0, len(texts), BLOCK)
-        for start in track(blocks, "encoding", console=Console(stderr=True)) if progress else blocks:
+    def _encode_parts(self, texts: list[str], prefix: str, batch_tokens: int) -> Iterator[tuple[np.ndarray, Tensor]]:
+        for start in range(0, len(texts), BLOCK):
             ids, lengths, _ = self.tokenizer.tokenize(list(texts[start:start + BLOCK]), prefix)
             tokens = Tokens(torch.from_numpy(ids), torch.from_numpy(lengths).long())
-            order = tokens.lengths.argsort(stable=True)
-            for part in self._micro_batches(order, tokens.lengths[order], batch_tokens):
+            for part in self._micro_batches(tokens.lengths, batch_tokens):
                 yield start + part.numpy(), self._embed(tokens.select(part).to(self.device))
 
     @property

@@ -7,7 +7,7 @@ import logging
 import numpy as np
 from transformers import AutoTokenizer
 
-from lit_embed.errors import UserError
+from lit_embed.errors import UserError, first_line
 from lit_embed.models.resolve import resolve
 
 # The tokenizer warns about each text longer than the model's limit; here every text is truncated on purpose.
@@ -26,7 +26,7 @@ class TextTokenizer:
         try:
             self.hugging_face = AutoTokenizer.from_pretrained(resolve(backbone), trust_remote_code=False)
         except (OSError, ValueError) as error:
-            raise UserError(f"no tokenizer in {backbone}: {_first_line(error)}; give a folder that holds one") from error
+            raise UserError(f"no tokenizer in {backbone}: {first_line(error)}; give a folder that holds one") from error
         if self.hugging_face.pad_token is None:       # never needed to train; a saved folder needs one to be padded
             self.hugging_face.pad_token = self.hugging_face.eos_token or self.hugging_face.unk_token
         self.fingerprint = self._fingerprint()
@@ -65,7 +65,3 @@ class TextTokenizer:
             rules.pop("truncation", None), rules.pop("padding", None)       # state of the last call, not rules
         text = json.dumps([rules, self.max_length, self._stand_in()], sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__).rstrip(".")
