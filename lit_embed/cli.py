@@ -15,14 +15,21 @@ Train text-embedding models, embed texts with them, search with them.
   test       evaluate on the test split
   predict    the cosine of each pair of the validation split, into the run folder
   encode     texts in a file or on standard input -> embeddings in a .npy or .parquet file
-  search     ask a finished run, or any folder that holds an index
+  index      documents in a file or a data set -> a folder that can be searched (FAISS)
+  search     ask a finished run or an index: by meaning, by words (BM25) or both, re-ranked by a cross-encoder
+  evaluate   questions with known answers: HitRate, MRR, nDCG, recall, MAP with intervals, BM25 as the floor
+  mine       add hard negatives to a file of pairs
+  similarity, odd-one-out
+             a handful of sentences: how alike is each to each, and which does not belong
+  verify     is the gradient the same however a batch is run? In parts, in chunks, over processes, in bf16
 
 Every field of a config is an option too (--model.encoder.backbone FOLDER --data.path FOLDER --trainer.max_steps N);
 later --config files lie over earlier ones (--config configs/mnli_cosine.yaml --config configs/extras/wandb.yaml).
 lit-embed COMMAND --help says more.
 """
 COMMANDS = {"fit": "train", "validate": "train", "test": "train", "predict": "train",
-            "encode": "encode", "search": "search"}
+            "encode": "encode", "index": "index", "search": "search", "evaluate": "evaluate", "mine": "mine",
+            "similarity": "similarity", "odd-one-out": "odd_one_out", "verify": "verify"}
 
 
 def main(arguments: list[str] | None = None) -> int:
