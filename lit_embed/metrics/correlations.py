@@ -1,7 +1,6 @@
-"""The figures we report, as plain functions of arrays: correlations of similarities, and hits among search results.
+"""Do similarities of embeddings agree with what people said? Pearson and Spearman, for four kinds of similarity.
 
-Nothing here knows models, files or processes; everything is computed in float64, so that float32 embeddings agree
-with scipy to six digits.
+Everything is computed in float64, so that float32 embeddings agree with scipy to six digits.
 """
 
 from collections.abc import Iterator
@@ -94,38 +93,3 @@ def similarity_correlations(first: np.ndarray, second: np.ndarray, scores: np.nd
         known = [value for name, value in result.items() if name.startswith(kind) and not np.isnan(value)]
         result[f"{kind}_max"] = max(known, default=float("nan"))
     return result
-
-
-def hit_rate(relevance: np.ndarray, k: int) -> float:
-    """Share of questions with a right answer among the first k results.  (N, K) True where right, best first"""
-    return _mean(relevance[:, :k].any(axis=1))
-
-
-def mrr(relevance: np.ndarray, k: int) -> float:
-    """Mean of 1 / rank of the first right answer, 0 where the first k hold none.  (N, K)"""
-    places = 1 / np.arange(1, relevance[:, :k].shape[1] + 1)                # (K,)
-    return _mean((relevance[:, :k] * places).max(axis=1, initial=0.0))
-
-
-def ndcg(relevance: np.ndarray, relevant: np.ndarray, k: int) -> float:
-    """Discounted gain over that of a perfect list: right answers at rank r count 1 / log2(r + 1).
-
-    relevance   (N, K)   True where right, best first
-    relevant    (N,)     right answers that the corpus holds for each question
-    Formula: https://doi.org/10.1145/582415.582418 with gains of 0 and 1, as in BEIR and MTEB.
-    """
-    found = relevance[:, :k]
-    gain = (found / np.log2(np.arange(2, found.shape[1] + 2))).sum(axis=1)                       # (N,)
-    perfect = np.concatenate([[0.0], np.cumsum(1 / np.log2(np.arange(2, k + 2)))])               # (k + 1,)
-    ideal = perfect[np.minimum(np.asarray(relevant, dtype=np.int64), k)]                         # (N,)
-    return _mean(gain / np.where(ideal > 0, ideal, 1.0))
-
-
-def _mean(values: np.ndarray) -> float:
-    return float(np.mean(values, dtype=np.float64)) if len(values) else float("nan")
-
-
-def retrieval_metrics(relevance: np.ndarray, relevant: np.ndarray) -> dict[str, float]:
-    """HitRate@1, @5, @10, MRR@10 and nDCG@10 of search results.  (N, K) bool with K up to 10, (N,) -> five numbers"""
-    hits = {f"hit_rate@{k}": hit_rate(relevance, k) for k in (1, 5, 10)}
-    return {**hits, "mrr@10": mrr(relevance, 10), "ndcg@10": ndcg(relevance, relevant, 10)}
