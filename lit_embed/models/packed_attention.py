@@ -98,9 +98,10 @@ def packed_attention(module: nn.Module, query: Tensor, key: Tensor, value: Tenso
 
 
 def _attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, scaling: float, dropout: float) -> Tensor:
-    if q.is_cuda or q.dtype in (torch.float32, torch.float64) and not dropout:
+    wide = q.dtype in (torch.float32, torch.float64)
+    if q.is_cuda or not dropout and (wide or not torch.is_grad_enabled()):
         return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout, scale=scaling)
-    # On CPU the fused kernel's backward is slow in bf16 for short texts, and it has no dropout: plain products win.
+    # On CPU the fused kernel's backward is slow in bf16 for short texts, and it has no dropout: plain products win there.
     scores = torch.matmul(q, k.transpose(-1, -2)) * scaling                            # (n, heads, T, T)
     if mask is not None:
         scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
