@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import ClassVar, Literal
 from weakref import WeakKeyDictionary
 
 import pytorch_lightning as pl
@@ -12,6 +13,8 @@ from lit_embed.errors import UserError
 
 FEW = 32      # rows of a split that `fast_dev_run` looks at: it asks whether the code runs, not how good the model is
 WORST = 20    # rows in a table of the worst misses
+INSTEAD = {"encode": "compares embeddings, and {} has none: use PairScores or Rerank",
+           "score": "scores pairs of texts, which {} cannot: use Spearman or HitRate"}
 _READ: WeakKeyDictionary[pl.LightningDataModule, dict[str, PairRows]] = WeakKeyDictionary()
 
 
@@ -29,13 +32,80 @@ class Evaluated:
     samples: list[dict] = field(default_factory=list)
 
 
-def evaluations(trainer: pl.Trainer) -> Iterator[pl.Callback]:
-    """The callbacks of a run that evaluate: those with evaluate(trainer, module, split)."""
-    return (callback for callback in trainer.callbacks if hasattr(callback, "evaluate"))
+class Evaluation(pl.Callback):
+    """Evaluates at every validation and test, and logs. A subclass writes read(...) and evaluate(...).
+
+    data      whose rows to evaluate; None: the training data module
+    split     "train", "validation" or "test"; None: test while testing, else validation
+    prefix    before each logged name, to tell two such callbacks apart
+    """
+
+    needs: ClassVar[Literal["encode", "score"]] = "encode"             # what the module's encoder must be able to do
+
+    def __init__(self, data: pl.LightningDataModule | None = None, split: str | None = None, prefix: str = ""):
+        self.data, self.split, self.prefix = data, split, prefix
+        self.found: Evaluated | None = None                            # the last evaluation
+        self.history: dict[tuple[str, int], Evaluated] = {}            # those of the run, by split and optimizer steps
+        self._tasks: dict[str, object] = {}
+
+    def read(self, trainer: pl.Trainer, split: str) -> object:
+        """What to evaluate of a split; a UserError where its rows do not fit."""
+        raise NotImplementedError(f"{type(self).__name__} must define read(trainer, split)")
+
+    def evaluate(self, trainer: pl.Trainer, module: pl.LightningModule, split: str) -> dict[str, float]:
+        """The figures of a split, also left in `found`: equal on all processes, which must all call this."""
+        raise NotImplementedError(f"{type(self).__name__} must define evaluate(trainer, module, split)")
+
+    def task(self, trainer: pl.Trainer, split: str) -> object:
+        """What `read` gives for a split, read once."""
+        if split not in self._tasks:
+            self._tasks[split] = self.read(trainer, split)
+        return self._tasks[split]
+
+    def setup(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
+        if not hasattr(getattr(module, "encoder", None), self.needs):
+            raise UserError(f"{type(self).__name__} {INSTEAD[self.needs].format(type(module).__name__)}")
+        _check_name(self, trainer)
+        if stage == "fit":                                   # a mistake in the data shows before the first step
+            self.task(trainer, self.split or "validation")
+
+    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        _check_validation_runs(trainer)
+
+    def on_validation_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        if not trainer.sanity_checking:
+            self._evaluate_and_log(trainer, module)
+
+    def on_test_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self._evaluate_and_log(trainer, module)
+
+    def _evaluate_and_log(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        split = self.split or ("test" if trainer.testing else "validation")
+        # Under their names, the same on every process, so that ModelCheckpoint can monitor them anywhere.
+        for name, value in self.evaluate(trainer, module, split).items():
+            module.log(name, value, batch_size=1, sync_dist=True)      # the mean of equal values; else Lightning warns
+        self.history[split, trainer.global_step] = self.found
 
 
-def split_now(trainer: pl.Trainer, split: str | None) -> str:
-    return split or ("test" if trainer.testing else "validation")
+def _check_name(callback: Evaluation, trainer: pl.Trainer) -> None:
+    """Two callbacks of one kind need two prefixes: figures logged under one name would be averaged."""
+    same = [c for c in trainer.callbacks if type(c) is type(callback) and c.prefix == callback.prefix]
+    if len(same) > 1:
+        raise UserError(f"{len(same)} {type(callback).__name__} callbacks log under the same names: give each its own "
+                        "`prefix`")
+
+
+def _check_validation_runs(trainer: pl.Trainer) -> None:
+    """Evaluations come at the end of each validation, so there has to be one."""
+    batches = trainer.num_val_batches
+    if trainer.limit_val_batches and trainer.val_dataloaders is not None and not sum(batches):
+        raise UserError("the training data has no validation rows, so no evaluation would ever run: set "
+                        "`validation: 0.1` to hold out a share of the training rows, or take the callbacks out")
+
+
+def evaluations(trainer: pl.Trainer) -> Iterator[Evaluation]:
+    """The callbacks of a run that evaluate."""
+    return (callback for callback in trainer.callbacks if isinstance(callback, Evaluation))
 
 
 def data_of(trainer: pl.Trainer, data: pl.LightningDataModule | None) -> pl.LightningDataModule:
@@ -67,36 +137,6 @@ def rows_of(trainer: pl.Trainer, data: pl.LightningDataModule | None, split: str
     limit = min(FEW, limit or FEW) if trainer.fast_dev_run else limit
     labels = None if rows.labels is None else rows.labels[:limit]
     return PairRows(rows.queries[:limit], [texts[:limit] for texts in rows.documents], labels)
-
-
-def check_name(callback: pl.Callback, trainer: pl.Trainer) -> None:
-    """Two callbacks of one kind need two prefixes: figures logged under one name would be averaged.
-
-    Raises
-        UserError   two share a prefix
-    """
-    same = [c for c in trainer.callbacks if type(c) is type(callback) and c.prefix == callback.prefix]
-    if len(same) > 1:
-        raise UserError(f"{len(same)} {type(callback).__name__} callbacks log under the same names: give each its own "
-                        "`prefix`")
-
-
-def check_validation_runs(trainer: pl.Trainer) -> None:
-    """Evaluations come at the end of each validation, so there has to be one.
-
-    Raises
-        UserError   the training data gives no validation batches
-    """
-    batches = trainer.num_val_batches
-    if trainer.limit_val_batches and trainer.val_dataloaders is not None and not sum(batches):
-        raise UserError("the training data has no validation rows, so no evaluation would ever run: set "
-                        "`validation: 0.1` to hold out a share of the training rows, or take the callbacks out")
-
-
-def log(module: pl.LightningModule, metrics: dict[str, float]) -> None:
-    """Under their names, the same on every process, so that ModelCheckpoint can monitor them anywhere."""
-    for name, value in metrics.items():
-        module.log(name, value, batch_size=1, sync_dist=True)     # the mean of equal values; Lightning warns without it
 
 
 def log_worst(trainer: pl.Trainer, name: str, columns: list[str], rows: list[list[object]]) -> None:

@@ -4,8 +4,7 @@ import numpy as np
 import pytorch_lightning as pl
 
 from lit_embed.callbacks.embedding import embed, from_first_process
-from lit_embed.callbacks.evaluation import (WORST, Evaluated, check_name, check_validation_runs, data_of, log,
-                                            log_worst, rows_of, split_now)
+from lit_embed.callbacks.evaluation import WORST, Evaluated, Evaluation, data_of, log_worst, rows_of
 from lit_embed.distributed import rank
 from lit_embed.errors import UserError
 from lit_embed.metrics import retrieval_metrics
@@ -14,7 +13,7 @@ from lit_embed.search.retrieval import Ranking, RetrievalTask, rank_answers, ret
 SAMPLES, SHOWN = 3, 3  # questions kept of each evaluation, passages kept of each
 
 
-class HitRate(pl.Callback):
+class HitRate(Evaluation):
     """Logs hit_rate@1, hit_rate@5, hit_rate@10, mrr@10 and ndcg@10: each question of a split against a corpus.
 
     data      whose rows to search; None: the training data module
@@ -25,30 +24,8 @@ class HitRate(pl.Callback):
 
     def __init__(self, data: pl.LightningDataModule | None = None, split: str | None = None,
                  corpus: list[str] | None = None, prefix: str = ""):
-        self.data, self.split, self.corpus, self.prefix = data, split, corpus, prefix
-        self.found: Evaluated | None = None                            # the last evaluation
-        self.history: dict[tuple[str, int], Evaluated] = {}            # those of the run, by split and optimizer steps
-        self._tasks: dict[str, RetrievalTask] = {}
-
-    def setup(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
-        check_name(self, trainer)
-        if stage == "fit":                                   # a mistake in the data shows before the first step
-            self.task(trainer, self.split or "validation")
-
-    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        check_validation_runs(trainer)
-
-    def on_validation_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        if not trainer.sanity_checking:
-            self._evaluate_and_log(trainer, module)
-
-    def on_test_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        self._evaluate_and_log(trainer, module)
-
-    def _evaluate_and_log(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        split = split_now(trainer, self.split)
-        log(module, self.evaluate(trainer, module, split))
-        self.history[split, trainer.global_step] = self.found
+        super().__init__(data, split, prefix)
+        self.corpus = corpus
 
     def evaluate(self, trainer: pl.Trainer, module: pl.LightningModule, split: str) -> dict[str, float]:
         """The five figures of a split, equal on all processes, which must all call this."""
@@ -65,27 +42,25 @@ class HitRate(pl.Callback):
             log_worst(trainer, f"{self.prefix}hit_rate", *_worst(task, ranking))
         return metrics
 
-    def task(self, trainer: pl.Trainer, split: str) -> RetrievalTask:
+    def read(self, trainer: pl.Trainer, split: str) -> RetrievalTask:
         """The questions of a split and the passages they are asked of.
 
         Raises
             UserError   the rows have labels, or a question has no answer in the corpus
         """
-        if split not in self._tasks:
-            asked = rows_of(trainer, self.data, split)
-            if asked.labels is not None:
-                source = type(data_of(trainer, self.data)).__name__
-                raise UserError(f"HitRate needs rows that are questions and answers, but those of {source} have "
-                                "labels: use Spearman, or give it other data")
-            parts = [asked if name == split else rows_of(trainer, self.data, name) for name in self.corpus or [split]]
-            if trainer.fast_dev_run:                                   # of each split only a few rows were read
-                parts.append(asked)
-            self._tasks[split] = retrieval_task(asked, parts)
-            if unanswered := sum(not len(own) for own in self._tasks[split].answers):
-                raise UserError(f"{unanswered} of {len(self._tasks[split].questions)} questions of {split} have no "
-                                f"answer among the documents of {', '.join(self.corpus)}: add {split} to the `corpus` "
-                                "of HitRate")
-        return self._tasks[split]
+        asked = rows_of(trainer, self.data, split)
+        if asked.labels is not None:
+            source = type(data_of(trainer, self.data)).__name__
+            raise UserError(f"HitRate needs rows that are questions and answers, but those of {source} have "
+                            "labels: use Spearman, or give it other data")
+        parts = [asked if name == split else rows_of(trainer, self.data, name) for name in self.corpus or [split]]
+        if trainer.fast_dev_run:                                       # of each split only a few rows were read
+            parts.append(asked)
+        task = retrieval_task(asked, parts)
+        if unanswered := sum(not len(own) for own in task.answers):
+            raise UserError(f"{unanswered} of {len(task.questions)} questions of {split} have no answer among the "
+                            f"documents of {', '.join(self.corpus)}: add {split} to the `corpus` of HitRate")
+        return task
 
 
 def _samples(task: RetrievalTask, ranking: Ranking) -> list[dict]:

@@ -4,15 +4,14 @@ import numpy as np
 import pytorch_lightning as pl
 
 from lit_embed.callbacks.embedding import embed, from_first_process
-from lit_embed.callbacks.evaluation import (WORST, Evaluated, check_name, check_validation_runs, log, log_worst,
-                                            rows_of, split_now)
+from lit_embed.callbacks.evaluation import WORST, Evaluated, Evaluation, log_worst, rows_of
 from lit_embed.callbacks.scored_pairs import ScoredPairs, scored_pairs
 from lit_embed.distributed import rank
 from lit_embed.metrics import ranks, similarities, similarity_correlations
 from lit_embed.search.retrieval import distinct
 
 
-class Spearman(pl.Callback):
+class Spearman(Evaluation):
     """Logs pearson_cosine, spearman_cosine, the same for euclidean, manhattan and dot, pearson_max and spearman_max.
 
     data         whose rows to score; None: the training data module
@@ -23,34 +22,16 @@ class Spearman(pl.Callback):
 
     def __init__(self, data: pl.LightningDataModule | None = None, split: str | None = None, true_pairs: int = 100,
                  prefix: str = ""):
-        self.data, self.split, self.true_pairs, self.prefix = data, split, true_pairs, prefix
-        self.found: Evaluated | None = None                            # the last evaluation
-        self.history: dict[tuple[str, int], Evaluated] = {}            # those of the run, by split and optimizer steps
-        self._pairs: dict[str, ScoredPairs] = {}
+        super().__init__(data, split, prefix)
+        self.true_pairs = true_pairs
 
-    def setup(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
-        check_name(self, trainer)
-        if stage == "fit":                                   # a mistake in the data shows before the first step
-            self._scored(trainer, self.split or "validation")
-
-    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        check_validation_runs(trainer)
-
-    def on_validation_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        if not trainer.sanity_checking:
-            self._evaluate_and_log(trainer, module)
-
-    def on_test_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        self._evaluate_and_log(trainer, module)
-
-    def _evaluate_and_log(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        split = split_now(trainer, self.split)
-        log(module, self.evaluate(trainer, module, split))
-        self.history[split, trainer.global_step] = self.found
+    def read(self, trainer: pl.Trainer, split: str) -> ScoredPairs:
+        """The pairs of a split with their scores."""
+        return scored_pairs(rows_of(trainer, self.data, split), self.true_pairs)
 
     def evaluate(self, trainer: pl.Trainer, module: pl.LightningModule, split: str) -> dict[str, float]:
         """The ten figures of a split, equal on all processes, which must all call this."""
-        pairs = self._scored(trainer, split)
+        pairs = self.task(trainer, split)
         # Both (N, D).
         first, second = (self._embed(trainer, module, texts, role)
                          for texts, role in [(pairs.first, "query"), (pairs.second, "document")])
@@ -65,11 +46,6 @@ class Spearman(pl.Callback):
     def _embed(self, trainer: pl.Trainer, module: pl.LightningModule, texts: list[str], role: str) -> np.ndarray:
         once, place = distinct(texts)                        # equal texts must have equal embeddings to the last bit
         return embed(trainer, module, once, role).cpu().numpy()[place]
-
-    def _scored(self, trainer: pl.Trainer, split: str) -> ScoredPairs:
-        if split not in self._pairs:
-            self._pairs[split] = scored_pairs(rows_of(trainer, self.data, split), self.true_pairs)
-        return self._pairs[split]
 
 
 def _worst(pairs: ScoredPairs, cosine: np.ndarray) -> tuple[list[str], list[list[object]]]:
