@@ -9,7 +9,7 @@ from lit_embed.callbacks.embedding import embed
 from lit_embed.callbacks.evaluation import rows_of
 from lit_embed.callbacks.hit_rate import HitRate
 from lit_embed.distributed import barrier
-from lit_embed.search import FlatIndex, distinct
+from lit_embed.search import Index, distinct
 from lit_embed.search.fingerprint import fingerprint
 
 
@@ -31,6 +31,6 @@ class SearchIndex(pl.Callback):
         with best_weights(trainer, module):
             vectors = embed(trainer, module, texts, "document", title=f"indexing {len(texts):,} documents")     # (N, D)
             if trainer.is_global_zero:
-                index = FlatIndex.build(vectors.cpu().numpy(), texts, fingerprint(module.encoder))
+                index = Index.build(vectors.cpu().numpy(), texts, fingerprint(module.encoder))
                 index.save(Path(trainer.default_root_dir) / "index")
         barrier()                                  # nobody leaves, and takes the process group down, while one writes

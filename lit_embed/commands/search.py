@@ -22,7 +22,7 @@ from lit_embed.models import TextEncoder
 from lit_embed.run.arguments import one_line_parser
 from lit_embed.run.run_folder import CONFIG, INDEX, MODEL
 from lit_embed.run.messages import quiet
-from lit_embed.search import FlatIndex, distinct
+from lit_embed.search import Index, distinct
 from lit_embed.search.fingerprint import fingerprint
 
 
@@ -36,7 +36,7 @@ def run(arguments: list[str]) -> None:
     encoder = open_encoder(folder / MODEL)
     index = open_index(folder, encoder)
     scores, places = index.search(encoder.encode([options.query], "query"), options.k)                     # (1, K) each
-    found = [(float(score), index.texts[place]) for score, place in zip(scores[0], places[0])]
+    found = [(float(score), index.text(place)) for score, place in zip(scores[0], places[0])]
     if options.json:
         print(json.dumps([{"score": score, "text": text} for score, text in found], ensure_ascii=False))
     else:
@@ -68,16 +68,16 @@ def find_run(name: str, root: str) -> Path:
     return folder
 
 
-def open_index(folder: Path, encoder: TextEncoder) -> FlatIndex:
+def open_index(folder: Path, encoder: TextEncoder) -> Index:
     """The run's index; built from the data of its config, and kept, if the run left none."""
     if (folder / INDEX).is_dir():
-        index = FlatIndex.open(folder / INDEX)
+        index = Index.open(folder / INDEX)
         if index.model in ("", fingerprint(encoder)):
             return index
         print(f"the index in {folder} was made by another model", file=sys.stderr)
     texts = documents_of(folder)
     print(f"building the index of {len(texts)} documents, once", file=sys.stderr)
-    index = FlatIndex.build(encoder.encode(texts, "document", progress=True), texts, fingerprint(encoder))
+    index = Index.build(encoder.encode(texts, "document", progress=True), texts, fingerprint(encoder))
     index.save(folder / INDEX)
     return index
 

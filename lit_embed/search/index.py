@@ -28,7 +28,7 @@ def _unit(vectors: np.ndarray) -> np.ndarray:                               # (N
     return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
 
 
-class FlatIndex:
+class Index:
     """N passages and their unit vectors, searched by cosine.
 
     vectors   a FAISS index of inner products
@@ -40,7 +40,7 @@ class FlatIndex:
         self.vectors, self.texts, self.model = vectors, texts, model
 
     @classmethod
-    def build(cls, embeddings: np.ndarray, texts: list[str], model: str = "") -> "FlatIndex":
+    def build(cls, embeddings: np.ndarray, texts: list[str], model: str = "") -> "Index":
         """Embeddings (N, D) of N texts, in the same order; they are normalised here.
 
         Raises
@@ -55,6 +55,13 @@ class FlatIndex:
 
     def __len__(self) -> int:
         return len(self.texts)
+
+    def text(self, place: int) -> str:
+        return self.texts[place]
+
+    @property
+    def ids(self) -> list[str]:
+        return [str(place) for place in range(len(self))]
 
     def search(self, queries: np.ndarray, k: int = 10) -> tuple[np.ndarray, np.ndarray]:
         """The k most similar passages of each query, best first, equal ones in the order of the corpus.
@@ -87,7 +94,7 @@ class FlatIndex:
             (beside / SETTINGS).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf8")
 
     @classmethod
-    def open(cls, folder: str | Path) -> "FlatIndex":
+    def open(cls, folder: str | Path) -> "Index":
         """The index that `save` wrote.
 
         Raises

@@ -7,7 +7,7 @@ from toy_run import ToyData, toy_module, toy_trainer
 from lit_embed.batches import PairRows
 from lit_embed.callbacks import HitRate, ModelFolder, SearchIndex
 from lit_embed.models import TextEncoder
-from lit_embed.search import FlatIndex
+from lit_embed.search import Index
 from lit_embed.search.fingerprint import fingerprint
 
 
@@ -20,7 +20,7 @@ class SamePassage(ToyData):
 def test_the_index_holds_each_document_of_train_and_validation_once(toy_backbone, tmp_path):
     module = toy_module(toy_backbone)
     toy_trainer(tmp_path, [SearchIndex()], max_epochs=1).fit(module, SamePassage(batch_size=4))
-    index = FlatIndex.open(tmp_path / "index")
+    index = Index.open(tmp_path / "index")
     assert index.texts == ["the one passage", *(text for split in ("train", "validation")
                                                 for text in SamePassage().rows(split).documents[0][3:])]
     scores, places = index.search(module.encoder.encode(index.texts, "document"), 1)
@@ -31,14 +31,14 @@ def test_the_index_holds_each_document_of_train_and_validation_once(toy_backbone
 def test_the_index_knows_the_model_of_its_run(toy_backbone, tmp_path):
     trainer = toy_trainer(tmp_path, [SearchIndex(), ModelFolder()], max_epochs=1)
     trainer.fit(toy_module(toy_backbone), ToyData(batch_size=4))
-    assert FlatIndex.open(tmp_path / "index").model == fingerprint(TextEncoder.from_folder(tmp_path / "model"))
+    assert Index.open(tmp_path / "index").model == fingerprint(TextEncoder.from_folder(tmp_path / "model"))
 
 
 @pytest.mark.parametrize("own, count", [(None, 5 + 3), (ToyData(train=2, held_out=1), 2 + 1)])
 def test_it_takes_the_data_of_hit_rate_unless_it_has_its_own(toy_backbone, tmp_path, own, count):
     callbacks = [HitRate(data=ToyData(train=5, held_out=3)), SearchIndex(data=own)]
     toy_trainer(tmp_path, callbacks, max_epochs=1).fit(toy_module(toy_backbone), ToyData(batch_size=4))
-    assert len(FlatIndex.open(tmp_path / "index")) == count
+    assert len(Index.open(tmp_path / "index")) == count
 
 
 def test_a_fast_dev_run_leaves_nothing(toy_backbone, tmp_path):
