@@ -9,6 +9,7 @@ from torch.utils.data import Dataset
 from lit_embed.batches import PairBatch, PairRows, text_ids
 from lit_embed.data.token_store import Tokenizer, TokenStore, open_store
 from lit_embed.errors import UserError
+from lit_embed.search.draw import draw_others
 
 
 class PairDataset(Dataset):
@@ -19,6 +20,8 @@ class PairDataset(Dataset):
     document_places      (N, C)  the same for the choices; the first is the answer
     labels               (N,) or None
     epoch, seed          which random negatives a row gets; the loader sets the epoch
+    mined                (N, n) further choices, after those of the data and before the random ones, or None: who mines
+                         sets them before the first batch of an epoch, from when on they are in every batch
     """
 
     def __init__(self, queries: TokenStore, documents: TokenStore, query_places: np.ndarray,
@@ -26,6 +29,7 @@ class PairDataset(Dataset):
         self.queries, self.documents = queries, documents
         self.query_places, self.document_places, self.labels = query_places, document_places, labels
         self.random_negatives, self.seed, self.epoch = random_negatives, seed, 0
+        self.mined: np.ndarray | None = None
         self.answers = np.unique(document_places[:, 0])                                  # (M,) distinct answers
         if random_negatives >= len(self.answers) and len(self):
             raise UserError(
@@ -39,10 +43,12 @@ class PairDataset(Dataset):
         rows = np.asarray(rows)                                                          # (B,)
         queries = self.query_places[rows]                                                # (B,)
         documents = self.document_places[rows]                                           # (B, C)
+        if self.mined is not None:
+            documents = np.concatenate([documents, self.mined[rows]], axis=1)            # (B, C + n)
         if self.random_negatives:
             own = np.searchsorted(self.answers, documents[:, 0])
             drawn = draw_others(self.seed, self.epoch, rows, own, len(self.answers), self.random_negatives)
-            documents = np.concatenate([documents, self.answers[drawn]], axis=1)         # (B, C + k)
+            documents = np.concatenate([documents, self.answers[drawn]], axis=1)         # (B, C + n + k)
         return PairBatch(
             queries=self.queries.tokens(queries),
             documents=self.documents.tokens(documents.reshape(-1)),
@@ -52,34 +58,13 @@ class PairDataset(Dataset):
         )
 
     def identities(self) -> np.ndarray:
-        """Identities of every text of each row, the drawn negatives left out.  -> (N, 1 + C) int64"""
+        """Identities of every text of each row, the drawn and the mined negatives left out.  -> (N, 1 + C) int64
+
+        Those change from epoch to epoch, and a batch with one of them twice is not wrong: where a negative of one row
+        answers another, the loss leaves it out of that row's choices.
+        """
         queries = self.queries.identities[self.query_places]
         return np.concatenate([queries[:, None], self.documents.identities[self.document_places]], axis=1)
-
-
-def draw_others(seed: int, epoch: int, rows: np.ndarray, own: np.ndarray, total: int, count: int) -> np.ndarray:
-    """For each row `count` different numbers below `total`, none its own: a function of (seed, epoch, row) alone.
-
-    A resumed run, another number of workers and another number of processes all draw the same.
-    rows (B,), own (B,)  ->  (B, count)
-    """
-    taken = own[:, None]                                                                 # (B, 1), kept ascending
-    for draw in range(count):
-        key = _mix(_mix(_mix(_mix(np.uint64(seed)) + np.uint64(epoch)) + np.uint64(draw)) + rows.astype(np.uint64))
-        drawn = (key % np.uint64(total - 1 - draw)).astype(np.int64)                     # (B,) among those not taken
-        for column in taken.T:
-            drawn += drawn >= column
-        taken = np.sort(np.concatenate([taken, drawn[:, None]], axis=1), axis=1)
-    return taken[taken != own[:, None]].reshape(len(rows), count)
-
-
-def _mix(x: np.ndarray) -> np.ndarray:
-    """SplitMix64 (https://prng.di.unimi.it/splitmix64.c): neighbouring numbers in, unrelated ones out."""
-    with np.errstate(over="ignore"):
-        x = x + np.uint64(0x9E3779B97F4A7C15)
-        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return x ^ (x >> np.uint64(31))
 
 
 def open_stores(rows: PairRows, tokenizer: Tokenizer, prefixes: tuple[str, str], folder: Path) -> list[TokenStore]:

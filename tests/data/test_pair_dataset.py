@@ -3,7 +3,7 @@ import pytest
 from toy_words import WordTokenizer, unpack
 
 from lit_embed.batches import PairRows, text_ids
-from lit_embed.data.pair_dataset import draw_others, pair_dataset
+from lit_embed.data.pair_dataset import pair_dataset
 from lit_embed.errors import UserError
 
 ROWS = PairRows(["a", "b b", "a", "c"], [["x", "y y", "z", "x"], ["n", "o o", "p", "a"]],
@@ -61,15 +61,13 @@ def test_negatives_are_drawn_anew_each_epoch_and_the_same_again_for_the_same(tmp
     assert drawn[0][7] == pairs.__getitems__(np.array([7])).document_ids[0, 1]     # whoever else is in the batch
 
 
-def test_draws_are_even_and_never_repeat():
-    rows = np.arange(40_000)
-    own = rows % 5
-    drawn = draw_others(1, 2, rows, own, total=5, count=3)                         # (40000, 3)
-    together = np.concatenate([own[:, None], drawn], axis=1)
-    assert all(len(set(row)) == 4 for row in together.tolist())
-    for mine in range(5):
-        counts = np.bincount(drawn[own == mine].ravel(), minlength=5)
-        assert counts[mine] == 0 and abs(counts[counts > 0] - 6000).max() < 200    # five standard deviations
+def test_mined_negatives_stand_between_those_of_the_data_and_the_random_ones(tmp_path):
+    pairs = pair_dataset(ROWS, WordTokenizer(), ("", ""), tmp_path, random_negatives=1)
+    before = pairs.__getitems__(np.array([2, 0])).document_ids
+    pairs.mined = pairs.documents.places(text_ids(["y y", "z", "n", "o o"]))[:, None]
+    after = pairs.__getitems__(np.array([2, 0])).document_ids
+    assert after[:, 2].tolist() == text_ids(["n", "y y"]).tolist()
+    assert after[:, [0, 1, 3]].tolist() == before.tolist()
 
 
 def test_more_negatives_than_documents_are_refused(tmp_path):
