@@ -27,16 +27,18 @@ def run(arguments: list[str]) -> None:
     means = mean_to_others(open_encoder(options.model).encode(options.words, options.role))       # (N,)
     odd = options.words[int(means.argmin())]
     if options.json:
-        put_json(options.json, {"odd_one_out": odd, "mean_similarity": dict(zip(options.words, means.tolist(), strict=True))})
+        means_by_word = dict(zip(options.words, means.tolist(), strict=True))
+        put_json(options.json, {"odd_one_out": odd, "mean_similarity": means_by_word})
     if options.json != STANDARD_OUTPUT:
         show(options.words, means)
 
 
 def parser() -> argparse.ArgumentParser:
     made = one_line_parser("odd-one-out", __doc__)
-    made.add_argument("--model", required=True, help="folder with a model: <run>/model, or one of sentence-transformers")
+    made.add_argument("--model", required=True, help="folder with a model: <run>/model, or of sentence-transformers")
     made.add_argument("words", nargs="*", help="three or more words or sentences, all different")
-    made.add_argument("--role", choices=["text", "query", "document"], default="text", help="whose prefix goes before each word")
+    made.add_argument("--role", choices=["text", "query", "document"], default="text",
+                      help="whose prefix goes before each word")
     add_json_option(made, "the odd one, and the mean similarity of each to the others")
     return made
 

@@ -44,27 +44,31 @@ def run(arguments: list[str]) -> None:
     if options.json != STANDARD_OUTPUT:
         show(sentences, values, options.measure)
     if options.plot:
-        from lit_embed.commands.similarity_plot import plot                                       # matplotlib takes a moment
+        from lit_embed.commands.similarity_plot import plot                   # matplotlib takes a moment
 
         written = plot(options.plot, sentences, values, title(options.measure))
-        note = "" if written else " (no installed font has all letters: its numbers are the sentences in the order given)"
+        note = "" if written else " (no font has all letters: its numbers are the sentences in the order given)"
         print(f"plot: {options.plot}{note}", file=sys.stderr)
 
 
 def parser() -> argparse.ArgumentParser:
     made = one_line_parser("similarity", __doc__)
-    made.add_argument("--model", required=True, help="folder with a model: <run>/model, or one of sentence-transformers")
+    made.add_argument("--model", required=True, help="folder with a model: <run>/model, or of sentence-transformers")
     made.add_argument("sentences", nargs="*", help=f"2 to {MOST} sentences")
-    made.add_argument("--input", help="the sentences in a file: one a line, or csv, tsv, json, jsonl, parquet; - is standard input")
+    made.add_argument("--input",
+                      help="the sentences: one a line, or csv, tsv, json, jsonl, parquet; - is standard input")
     made.add_argument("--column", help="column of the sentences, for files that have columns")
     made.add_argument("--measure", choices=list(SIMILARITIES), default="cosine",
                       help="default cosine; distances count as negative, so that higher is always more alike")
-    made.add_argument("--role", choices=["text", "query", "document"], default="text", help="whose prefix goes before each text")
+    made.add_argument("--role", choices=["text", "query", "document"], default="text",
+                      help="whose prefix goes before each text")
     made.add_argument("--plot", metavar="OUT.png", help="the matrix as a picture")
-    made.add_argument("--pairs", metavar="FILE", help="csv, tsv, json, jsonl or parquet: how alike are the two texts of each row")
+    made.add_argument("--pairs", metavar="FILE",
+                      help="csv, tsv, json, jsonl or parquet: how alike are the two texts of each row")
     made.add_argument("--first", metavar="COLUMN", help="with --pairs: column of the first text")
     made.add_argument("--second", metavar="COLUMN", help="with --pairs: column of the second text")
-    made.add_argument("--label", metavar="COLUMN", help="with --pairs: column of two values, the higher one for related pairs")
+    made.add_argument("--label", metavar="COLUMN",
+                      help="with --pairs: column of two values, the higher one for related pairs")
     add_json_option(made, "all values")
     return made
 
@@ -105,9 +109,10 @@ def show(sentences: list[str], values: np.ndarray, measure: str) -> None:
     for number in range(1, len(sentences) + 1):
         table.add_column(f"{number}", justify="right", no_wrap=True)
     for place, sentence in enumerate(sentences):
-        cells = [Text(text, style="dim" if place == column else _background((values[place, column] - low) / (high - low)))
-                 for column, text in enumerate(numbers[place])]
-        table.add_row(str(place + 1), Text(f" {' '.join(sentence.split())}"), *cells)             # Text: brackets are no markup
+        shares = (values[place] - low) / (high - low)                                             # (N,)
+        cells = [Text(text, style="dim" if place == column else _background(share))
+                 for column, (text, share) in enumerate(zip(numbers[place], shares, strict=True))]
+        table.add_row(str(place + 1), Text(f" {' '.join(sentence.split())}"), *cells)  # Text: brackets are no markup
     width = 30 + len(sentences) * max(len(text) for row in numbers for text in row)
     Console(width=max(width, Console().width if sys.stdout.isatty() else 160)).print(table)
 

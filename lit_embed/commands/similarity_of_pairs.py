@@ -22,7 +22,7 @@ def similarity_of_pairs(options: argparse.Namespace) -> None:
     if not (options.first and options.second):
         raise UserError(f"--pairs {options.pairs}: name the columns of the two texts with --first and --second")
     if options.sentences or options.input or options.plot:
-        raise UserError("--pairs takes its texts from its own file and draws no matrix: leave out sentences, --input and --plot")
+        raise UserError("--pairs reads its own file and draws no matrix: leave out sentences, --input and --plot")
     first, second, related = read_pairs(options.pairs, options.first, options.second, options.label)
     encoder = open_encoder(options.model)
     embeddings = encoder.encode(first + second, options.role, progress=True)                      # (2N, D)
@@ -38,24 +38,28 @@ def read_pairs(file: str, first: str, second: str, label: str | None) -> tuple[l
     """The two texts of each row, and whether they are related (N,) bool; None without a label.
 
     Raises
-        UserError   unreadable file, no such column, a row without a text or label, a label of more or fewer than two values
+        UserError   unreadable file, no such column, a row without a text or label, a label of other than two values
     """
     sheet = Sheet.of([(file, read_file(Path(file)))])
     texts = sheet.texts(first), sheet.texts(second)
     for name, column in zip((first, second), texts, strict=True):
         if None in column:
-            raise UserError(f"{sheet.where(column.index(None))}: column '{name}' is empty; fill it or leave the row out")
+            raise _empty(sheet, column.index(None), name)
     return *texts, None if label is None else _related(sheet, label)
 
 
 def _related(sheet: Sheet, label: str) -> np.ndarray:
     labels = sheet.numbers(label)
     if np.isnan(labels).any():
-        raise UserError(f"{sheet.where(int(np.isnan(labels).argmax()))}: column '{label}' is empty; fill it or leave the row out")
+        raise _empty(sheet, int(np.isnan(labels).argmax()), label)
     if len(values := np.unique(labels)) != 2:
         raise UserError(f"--label {label}: two different values tell related from unrelated, here are {len(values)}"
                         f" ({', '.join(f'{value:g}' for value in values[:5])}{', ...' if len(values) > 5 else ''})")
     return labels == values[1]
+
+
+def _empty(sheet: Sheet, row: int, column: str) -> UserError:
+    return UserError(f"{sheet.where(row)}: column '{column}' is empty; fill it or leave the row out")
 
 
 def summary(values: np.ndarray, related: np.ndarray | None) -> dict:
@@ -71,7 +75,7 @@ def summary(values: np.ndarray, related: np.ndarray | None) -> dict:
 
 def show(values: np.ndarray, related: np.ndarray | None, found: dict, measure: str) -> None:
     groups = {"pairs": values} if related is None else {"related": values[related], "unrelated": values[~related]}
-    edges = np.histogram_bin_edges(values, BINS)                                                  # (BINS + 1,)
+    edges = np.linspace(found["min"], max(found["max"], found["min"] + 0.001), BINS + 1)          # (BINS + 1,)
     counts = {name: np.histogram(group, edges)[0] for name, group in groups.items()}              # (BINS,) each
     most = max(count.max() for count in counts.values())
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -85,4 +89,5 @@ def show(values: np.ndarray, related: np.ndarray | None, found: dict, measure: s
     console.print(table)
     console.print("  ".join(f"{name} {found[name]:.3f}" for name in ("mean", "median", "min", "max")))
     if related is not None:
-        console.print(f"related {found['related_mean']:.3f}  unrelated {found['unrelated_mean']:.3f}  gap {found['gap']:.3f}")
+        numbers = [("related", "related_mean"), ("unrelated", "unrelated_mean"), ("gap", "gap")]
+        console.print("  ".join(f"{name} {found[key]:.3f}" for name, key in numbers))

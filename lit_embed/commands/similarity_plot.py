@@ -46,12 +46,12 @@ def _short(sentence: str) -> str:
 
 
 def font_for(text: str) -> str | None:
-    """The family of an installed font that has every letter of `text`, matplotlib's own first; None if there is none."""
+    """The family of an installed font with every letter of `text`, matplotlib's own first; None if there is none."""
     default = font_manager.findfont(font_manager.FontProperties())
-    files = [default, *(entry.fname for entry in font_manager.fontManager.ttflist
-                        if entry.style == "normal" and not entry.name.startswith("Last Resort"))]  # that one draws boxes
+    installed = [entry.fname for entry in font_manager.fontManager.ttflist
+                 if entry.style == "normal" and not entry.name.startswith("Last Resort")]     # that one draws boxes
     wanted = {ord(letter) for letter in text}
-    for file in dict.fromkeys(files):
+    for file in dict.fromkeys([default, *installed]):
         font = FT2Font(file)
         if wanted <= font.get_charmap().keys():
             return font.family_name

@@ -25,7 +25,7 @@ def odd_one_out(*options: str) -> int:
 
 def test_a_word_is_not_compared_with_itself():
     angles = np.radians([0, 10, 80])
-    found = mean_to_others(np.stack([np.cos(angles), np.sin(angles)], axis=1) * [[1], [5], [2]])       # lengths do not count
+    found = mean_to_others(np.stack([np.cos(angles), np.sin(angles)], axis=1) * [[1], [5], [2]])
     cosines = np.cos(np.radians([[10, 80], [10, 70], [80, 70]]))
     assert found == pytest.approx(cosines.mean(axis=1))
 
@@ -45,11 +45,13 @@ def test_the_farthest_word_is_named(model, tmp_path, capsys):
 def test_of_equally_odd_words_the_first_is_marked_once(capsys):
     show(["[bold]x", "y", "z"], np.array([0.5, 0.5, 0.5]))
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[1] for line in lines[1:]] == ["y", "z", "[bold]x"] and "odd" in lines[3] and "odd" not in lines[2]
+    assert [line.split()[1] for line in lines[1:]] == ["y", "z", "[bold]x"]
+    assert "odd" in lines[3] and "odd" not in lines[2]
 
 
 @pytest.mark.parametrize(("words", "said"), [
-    ([], "0 words"), (["a", "b"], "2 words"), (["a", "", "b"], "word 2 is empty"), (["a", "b", "c", " a"], "word 4, ' a', is given twice"),
+    ([], "0 words"), (["a", "b"], "2 words"), (["a", "", "b"], "word 2 is empty"),
+    (["a", "b", "c", " a"], "word 4, ' a', is given twice"),
     (["--json", "a", "b", "c"], "--json last"), (["a", "b", "c", "--k", "3"], "--k")])
 def test_a_mistake_is_one_line(model, capsys, words, said):
     assert odd_one_out("--model", model, *words) == 2

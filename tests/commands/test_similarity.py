@@ -71,7 +71,7 @@ def test_a_terminal_sees_the_values_as_colours(monkeypatch, capsys):
     monkeypatch.delenv("NO_COLOR", raising=False)
     show(["a", "b", "c"], np.array([[1, 0.9, 0.1], [0.9, 1, 0.5], [0.1, 0.5, 1]]), "cosine")
     first = capsys.readouterr().out.splitlines()[2]
-    assert "37;48;2;150;20;60m  0.900" in first and "30;48;2;255;250;225m  0.100" in first      # the highest, the lowest
+    assert "37;48;2;150;20;60m  0.900" in first and "30;48;2;255;250;225m  0.100" in first
 
 
 def test_colours_tell_the_other_sentences_apart():
