@@ -10,7 +10,7 @@ from toy_run import ToyData, toy_module, toy_trainer
 
 from lit_embed.callbacks import HitRate, ModelFolder, Report, SearchIndex, Spearman, Throughput
 from lit_embed.distributed import rank
-from lit_embed.search import FlatIndex
+from lit_embed.search import Index
 
 
 OWN = ("train_loss", "pairs/s", "tokens/s")  # of each process
@@ -54,5 +54,5 @@ def test_two_processes_report_what_one_reports(toy_backbone, tmp_path):
                                            "after": pytest.approx(one["after"], abs=1e-3)}
     first, second = (json.loads((folders[1] / f"seen{i}.json").read_text()) for i in range(2))
     assert first == second
-    assert FlatIndex.open(folders[1] / "index").texts == FlatIndex.open(folders[0] / "index").texts
+    assert Index.open(folders[1] / "index").texts == Index.open(folders[0] / "index").texts
     assert (folders[1] / "model" / "model.safetensors").is_file()
