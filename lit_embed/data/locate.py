@@ -13,13 +13,21 @@ from lit_embed.data.read_file import READERS, read_file
 from lit_embed.data.sheet import Sheet
 from lit_embed.errors import UserError
 
-LOCAL_HINT = "give a local file or folder with --data.path"
+LOCAL_HINT = "give a local file or folder (--data, in training --data.path)"
 
 
 def split_names(path: str, name: str | None) -> list[str]:
     """The splits there are; a single file is a train split."""
     files = _local_files(path, name)
     return list(files) if files is not None else _from_hub(path, datasets.get_dataset_split_names, path, name)
+
+
+def config_names(path: str) -> list[str]:
+    """The configurations there are; a single file has none."""
+    place = _local(path)
+    if place is None:
+        return _from_hub(path, datasets.get_dataset_config_names, path)
+    return _configs(place) if place.is_dir() else []
 
 
 def read_split(path: str, name: str | None, split: str) -> Sheet:
@@ -38,25 +46,38 @@ def read_split(path: str, name: str | None, split: str) -> Sheet:
     return Sheet.of([(f"{path}/{name or 'default'}/{split}", table)])
 
 
-def _local_files(path: str, name: str | None) -> dict[str, list[Path]] | None:
-    """The files of each split, or None if the path is no file or folder of this machine."""
+def _local(path: str) -> Path | None:
+    """The file or folder of this machine, or None where the path can only be a Hub id."""
     place = Path(path).expanduser()
-    if place.is_file():
-        return {"train": [place]}
-    if place.is_dir():
-        builder = _builder(place, name)
-        return {str(split): [Path(file) for file in files] for split, files in builder.config.data_files.items()}
+    if place.exists():
+        return place
     if place.suffix.lower() in READERS or not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", path) or path.startswith("."):
         raise UserError(f"{path}: no such file or folder")
     return None
 
 
-def _builder(folder: Path, name: str | None) -> datasets.DatasetBuilder:
+def _local_files(path: str, name: str | None) -> dict[str, list[Path]] | None:
+    """The files of each split, or None if the path is no file or folder of this machine."""
+    place = _local(path)
+    if place is None or place.is_file():
+        return place and {"train": [place]}
+    builder = _builder(place, name)
+    return {str(split): [Path(file) for file in files] for split, files in builder.config.data_files.items()}
+
+
+def _configs(folder: Path) -> list[str]:
     try:
-        names = datasets.get_dataset_config_names(str(folder))
+        return datasets.get_dataset_config_names(str(folder))
+    except Exception as error:  # `datasets` raises many kinds, each with a message that helps
+        raise UserError(f"{folder}: {_first_sentence(error)}") from error
+
+
+def _builder(folder: Path, name: str | None) -> datasets.DatasetBuilder:
+    names = _configs(folder)
+    try:
         # A plain folder of files has nothing to choose from, so a data set's usual name does no harm there.
         return datasets.load_dataset_builder(str(folder), None if names == ["default"] else name)
-    except Exception as error:  # `datasets` raises many kinds, each with a message that helps
+    except Exception as error:
         raise UserError(f"{folder}: {_first_sentence(error)}") from error
 
 
