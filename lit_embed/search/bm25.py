@@ -12,6 +12,7 @@ import hashlib
 import json
 from array import array
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -81,9 +82,18 @@ class Bm25:
                 scores[row, :len(best)], places[row, :len(best)] = best, where
         return scores, places
 
-    def matching(self, query: str) -> set[str]:
-        """The terms of the query that the corpus knows."""
-        return {term for term in TERMS[self.tokens](query) if term in self.weights.vocab_dict}
+    def score(self, queries: Sequence[str], places: np.ndarray) -> np.ndarray:
+        """The score of one text for each query, 0 where they share no term: places (Q,) -> (Q,) float32"""
+        return self._count(queries).multiply(self._by_text[places]).sum(axis=1)
+
+    def telling(self, query: str) -> set[str]:
+        """The terms of the query that some texts have and most have not: what a reader looks for in a result."""
+        known, texts = self.weights.vocab_dict, np.diff(self._by_term.indptr)              # (V,) texts with each term
+        return {term for term in TERMS[self.tokens](query) if term in known and 2 * texts[known[term]] <= len(self)}
+
+    @cached_property
+    def _by_text(self) -> sp.csr_array:                                                         # (N, V)
+        return self._by_term.T.tocsr()
 
     def _count(self, queries: Sequence[str]) -> sp.csr_array:                                   # -> (Q, V)
         known = self.weights.vocab_dict

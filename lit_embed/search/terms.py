@@ -58,6 +58,16 @@ def _grams(run: str, size: int) -> list[str]:
 TERMS = {"words": words, "ngrams": ngrams}
 
 
+def spans(text: str, wanted: set[str], tokens: Literal["words", "ngrams"]) -> list[tuple[int, int]]:
+    """Start and end of each word of the text at least half of whose terms are wanted."""
+    found = []
+    for word in WORD.finditer(text):
+        terms = set(TERMS[tokens](word.group()))
+        if terms and 2 * len(terms & wanted) >= len(terms):
+            found.append(word.span())
+    return found
+
+
 def suited(texts: Sequence[str]) -> Literal["words", "ngrams"]:
     """"ngrams" for a corpus with Hangul, Han, kana or Thai in it, by a sample spread over all of it; else "words"."""
     places = np.unique(np.linspace(0, max(0, len(texts) - 1), SAMPLE).astype(int)) if len(texts) else []

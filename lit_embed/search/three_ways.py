@@ -19,7 +19,7 @@ DEPTH = 100             # candidates that a fusion takes from each side: a passa
 
 
 class Encoder(Protocol):
-    def encode(self, texts: list[str], role: str) -> np.ndarray: ...                     # N texts -> (N, D)
+    def encode(self, texts: list[str], role: str, *, progress: bool) -> np.ndarray: ...  # N texts -> (N, D)
 
 
 class Vectors(Protocol):
@@ -43,9 +43,9 @@ class Reranker:
 
 
 def dense_search(encoder: Encoder, index: Vectors, queries: Sequence[str], k: int = 10,
-                 reranker: Reranker | None = None) -> Ranking:
+                 reranker: Reranker | None = None, progress: bool = False) -> Ranking:
     """The k passages of each query nearest to it in meaning: scores (Q, K) and places (Q, K), best first."""
-    vectors = encoder.encode(list(queries), "query")                                     # (Q, D)
+    vectors = encoder.encode(list(queries), "query", progress=progress)                  # (Q, D)
     return _reranked(index.search(vectors, _candidates(k, reranker)), queries, k, reranker)
 
 
@@ -56,7 +56,7 @@ def bm25_search(bm25: Bm25, queries: Sequence[str], k: int = 10, reranker: Reran
 
 def hybrid_search(encoder: Encoder, index: Vectors, bm25: Bm25, queries: Sequence[str], k: int = 10,
                   fuse: Callable[[list[Ranking], int], Ranking] = reciprocal_rank_fusion,
-                  reranker: Reranker | None = None) -> Ranking:
+                  reranker: Reranker | None = None, progress: bool = False) -> Ranking:
     """Both of the above, fused into one ranking.
 
     fuse   reciprocal_rank_fusion, weighted_fusion, or one of them with its settings: the dense ranking comes first, so
@@ -66,7 +66,7 @@ def hybrid_search(encoder: Encoder, index: Vectors, bm25: Bm25, queries: Sequenc
         raise ValueError(f"the vectors are those of {len(index)} passages, BM25 counted the words of {len(bm25)}")
     wanted = _candidates(k, reranker)
     depth = max(DEPTH, wanted)
-    both = [dense_search(encoder, index, queries, depth), bm25_search(bm25, queries, depth)]
+    both = [dense_search(encoder, index, queries, depth, progress=progress), bm25_search(bm25, queries, depth)]
     return _reranked(fuse(both, min(wanted, len(index))), queries, k, reranker)
 
 

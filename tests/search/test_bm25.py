@@ -64,7 +64,11 @@ def test_a_query_without_known_words_finds_nothing():
     scores, places = index.search(["", "zebra", "dog"], 2)
     assert places.tolist() == [[-1, -1], [-1, -1], [1, -1]] and (scores[:2] == -np.inf).all()
     assert index.search([], 2)[1].shape == (0, 2) and index.search(["cat"], 0)[1].shape == (1, 0)
-    assert index.matching("A zebra") == {"a"}
+
+
+def test_telling_terms_are_known_and_not_everywhere():
+    index = Bm25.build(["the cat", "the dog", "the tree", "a cat"])
+    assert index.telling("The CAT, the zebra and a dog") == {"cat", "a", "dog"}
 
 
 def test_blocks_of_queries_change_nothing(monkeypatch):

@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from lit_embed.search.terms import ngrams, suited, words
+from lit_embed.search.terms import ngrams, spans, suited, words
 
 
 def test_words_are_casefolded_and_composed():
@@ -36,3 +36,10 @@ def test_a_corpus_is_counted_by_its_script():
     english, korean = ["a cat sat on the mat"] * 50, ["고양이가 앉았다"] * 50
     assert suited(english) == "words" and suited(korean) == "ngrams" and suited([]) == suited(["", "?"]) == "words"
     assert suited(english * 20 + ["金"]) == "words" and suited(english + korean[:10]) == "ngrams"
+
+
+def test_spans_are_the_words_that_a_reader_would_underline():
+    text = "The Cat sat. Cats!"
+    assert [text[start:stop] for start, stop in spans(text, {"cat", "sat"}, "words")] == ["Cat", "sat"]
+    text = "서울에서 왔다, 거울도"
+    assert [text[start:stop] for start, stop in spans(text, {" 서", "서울"}, "ngrams")] == ["서울에서"]
