@@ -16,7 +16,7 @@ import torch
 from lit_embed.data.read_file import READERS, read_file
 from lit_embed.errors import UserError
 from lit_embed.files import write_beside
-from lit_embed.models import TextEncoder
+from lit_embed.models import TextEncoder, TextPairScorer
 from lit_embed.run.arguments import one_line_parser
 from lit_embed.run.messages import quiet
 
@@ -88,8 +88,18 @@ def open_encoder(folder: str | Path) -> TextEncoder:
     """The model of a folder, on the GPU if there is one."""
     if not (Path(folder) / "config.json").is_file() and not (Path(folder) / "modules.json").is_file():
         raise UserError(f"no model in {folder}: give <run>/model or another folder with a config.json")
-    device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else "cpu"
-    return TextEncoder.from_folder(folder).to(device)
+    return TextEncoder.from_folder(folder).to(device_here())
+
+
+def open_scorer(folder: str | Path) -> TextPairScorer:
+    """The cross-encoder of a folder, on the GPU if there is one."""
+    if not (Path(folder) / "config.json").is_file():
+        raise UserError(f"no cross-encoder in {folder}: give <run>/model or another folder with a config.json")
+    return TextPairScorer.from_folder(folder).to(device_here())
+
+
+def device_here() -> torch.device | str:
+    return torch.accelerator.current_accelerator() if torch.accelerator.is_available() else "cpu"
 
 
 def _write_npy(file: Path, texts: list[str], embeddings: np.ndarray) -> None:

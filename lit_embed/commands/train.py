@@ -86,13 +86,13 @@ class TrainingCLI(LightningCLI):
                                            plugins=[*_as_list(config.plugins), AtomicCheckpointIO()])
 
     def predict(self, model: pl.LightningModule, datamodule: pl.LightningDataModule, **options: object) -> None:
-        """Writes <run>/predictions.parquet: query, document, cosine."""
-        cosines = torch.cat(self.trainer.predict(model, datamodule=datamodule, **options)).tolist()
+        """Writes <run>/predictions.parquet: query, document, and what the module predicts (a cosine, a score)."""
+        found = torch.cat(self.trainer.predict(model, datamodule=datamodule, **options)).tolist()
         rows = datamodule.rows("validation")
         with write_beside(self.folder / "predictions.parquet") as beside:
-            columns = {"query": rows.queries, "document": rows.documents[0], "cosine": cosines}
-            pq.write_table(pa.table({name: values[:len(cosines)] for name, values in columns.items()}), beside)
-        rank_zero_info(f"{len(cosines)} pairs: {self.folder / 'predictions.parquet'}")
+            columns = {"query": rows.queries, "document": rows.documents[0], getattr(model, "predicts", "prediction"): found}
+            pq.write_table(pa.table({name: values[:len(found)] for name, values in columns.items()}), beside)
+        rank_zero_info(f"{len(found)} pairs: {self.folder / 'predictions.parquet'}")
 
 
 def _as_list(value: object) -> list:

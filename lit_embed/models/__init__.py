@@ -1,6 +1,7 @@
-"""Encoders: a Hugging Face backbone, packed attention, pooling."""
+"""Encoders and cross-encoders: a Hugging Face backbone, packed attention, pooling or a head."""
 
 from lit_embed.models.text_encoder import TextEncoder
+from lit_embed.models.text_pair_scorer import TextPairScorer
 from lit_embed.models.tokenizer import TextTokenizer
 
-__all__ = ["TextEncoder", "TextTokenizer"]
+__all__ = ["TextEncoder", "TextPairScorer", "TextTokenizer"]

@@ -27,14 +27,14 @@ def save(encoder: "TextEncoder", path: str | Path) -> None:
         encoder.tokenizer.hugging_face.save_pretrained(beside)
         modules = [("", "Transformer"), ("1_Pooling", "Pooling")]
         modules += [("2_Normalize", "Normalize")] if encoder.normalization == "l2" else []
-        _write(beside / "modules.json", [{"idx": i, "name": str(i), "path": path, "type": MODULE + kind}
+        write_json(beside / "modules.json", [{"idx": i, "name": str(i), "path": path, "type": MODULE + kind}
                                          for i, (path, kind) in enumerate(modules)])
-        _write(beside / "sentence_bert_config.json", {"max_seq_length": encoder.max_length, "do_lower_case": False})
-        _write(beside / "1_Pooling/config.json", {"word_embedding_dimension": encoder.width}
+        write_json(beside / "sentence_bert_config.json", {"max_seq_length": encoder.max_length, "do_lower_case": False})
+        write_json(beside / "1_Pooling/config.json", {"word_embedding_dimension": encoder.width}
                | {key: name == encoder.pooling for name, key in POOLING_KEYS.items()})
         if encoder.normalization == "l2":
             (beside / "2_Normalize").mkdir()
-        _write(beside / "config_sentence_transformers.json", {
+        write_json(beside / "config_sentence_transformers.json", {
             "prompts": {"query": encoder.query_prefix, "document": encoder.document_prefix},
             "default_prompt_name": None, "similarity_fn_name": "cosine"})
 
@@ -50,16 +50,16 @@ def settings(path: str | Path) -> dict[str, object]:
         raise UserError(f"{path} is not a model folder: it has no config.json")
     if not (path / "modules.json").is_file():                # a bare Hugging Face folder says nothing about pooling
         return {}
-    modules = [module["type"].rsplit(".", 1)[-1] for module in _read(path / "modules.json")]
+    modules = [module["type"].rsplit(".", 1)[-1] for module in read_json(path / "modules.json")]
     if unknown := set(modules) - {"Transformer", "Pooling", "Normalize"}:
         raise UserError(f"{path}/modules.json has {', '.join(sorted(unknown))}: only transformer, pooling and "
                         "normalisation can be read")
-    places = {module["type"].rsplit(".", 1)[-1]: module["path"] for module in _read(path / "modules.json")}
+    places = {module["type"].rsplit(".", 1)[-1]: module["path"] for module in read_json(path / "modules.json")}
     found = {"pooling": _pooling(path / places["Pooling"] / "config.json") if "Pooling" in places else "mean",
              "normalization": "l2" if "Normalize" in places else "none"}
-    if length := _read(path / "sentence_bert_config.json").get("max_seq_length"):
+    if length := read_json(path / "sentence_bert_config.json").get("max_seq_length"):
         found["max_length"] = length
-    prompts = _read(path / "config_sentence_transformers.json").get("prompts", {})
+    prompts = read_json(path / "config_sentence_transformers.json").get("prompts", {})
     found["query_prefix"] = prompts.get("query") or ""
     found["document_prefix"] = prompts.get("document") or prompts.get("passage") or ""
     return found
@@ -75,7 +75,7 @@ def differences(encoder: "TextEncoder", path: str | Path) -> list[str]:
 
 
 def _pooling(file: Path) -> str:
-    config = _read(file)
+    config = read_json(file)
     if "pooling_mode" in config:
         modes = [NEWER_NAMES.get(config["pooling_mode"], config["pooling_mode"])]
     else:
@@ -87,14 +87,14 @@ def _pooling(file: Path) -> str:
 
 
 def _forget_attention(file: Path) -> None:
-    config = {key: value for key, value in _read(file).items() if key not in ("_attn_implementation", "use_cache")}
-    _write(file, config)
+    config = {key: value for key, value in read_json(file).items() if key not in ("_attn_implementation", "use_cache")}
+    write_json(file, config)
 
 
-def _read(file: Path) -> dict:
+def read_json(file: Path) -> dict:
     return json.loads(file.read_text(encoding="utf8")) if file.is_file() else {}
 
 
-def _write(file: Path, content: object) -> None:
+def write_json(file: Path, content: object) -> None:
     file.parent.mkdir(exist_ok=True)
     file.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf8")

@@ -11,15 +11,16 @@ import torch.nn.functional as F
 from rich.console import Console
 from rich.progress import Progress
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from lit_embed.batches import Tokens
 from lit_embed.errors import UserError
 from lit_embed.models import folder
 from lit_embed.models.backbone import evaluating, load_backbone, probe, run_packed, run_padded
+from lit_embed.models.micro_batches import in_micro_batches, micro_batches
 from lit_embed.models.pooling import POOLINGS, pool
 from lit_embed.models.resolve import resolve
 from lit_embed.models.tokenizer import TextTokenizer
+from lit_embed.models.weights import check_positions
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ class TextEncoder(nn.Module):
         if normalization not in ("none", "l2"):
             raise UserError(f"normalization {normalization!r}: there are none and l2")
         self.backbone = load_backbone(backbone)
-        _check_positions(self.backbone.config, backbone, max_length)
+        check_positions(self.backbone.config, backbone, max_length)
         self.settings = {"backbone": backbone}              # the attribute of that name is the model itself
         self.pooling, self.max_length, self.normalization = pooling, max_length, normalization
         self.query_prefix, self.document_prefix, self.max_tokens = query_prefix, document_prefix, max_tokens
@@ -68,18 +69,7 @@ class TextEncoder(nn.Module):
         """N texts -> (N, D). More than `max_tokens` tokens run in several passes; the gradient is that of one."""
         if not len(tokens):
             return torch.zeros(0, self.width, device=tokens.ids.device)
-        places = list(self._micro_batches(tokens.lengths, self.max_tokens))
-        parts = [self._embed_part(tokens.select(part), alone=len(places) == 1) for part in places]
-        order = torch.cat(places)                                                                  # (N,)
-        back = torch.empty_like(order).index_copy(0, order, torch.arange(len(order)))
-        return torch.cat(parts)[back.to(tokens.ids.device, non_blocking=True)]
-
-    def _embed_part(self, tokens: Tokens, alone: bool) -> Tensor:
-        # Recomputing micro-batch by micro-batch in backward is GradCache (Gao et al. 2021, arXiv 2101.06983) in one
-        # line: the activations of one micro-batch live at a time, and dropout is replayed.
-        if alone or not torch.is_grad_enabled():
-            return self._embed(tokens)
-        return checkpoint(self._embed, tokens, use_reentrant=False)
+        return in_micro_batches(lambda part: self._embed(tokens.select(part)), tokens.lengths, self.max_tokens, self.packed)
 
     def _embed(self, tokens: Tokens) -> Tensor:                                        # lengths ascending -> (N, D)
         if self.packed:
@@ -88,17 +78,6 @@ class TextEncoder(nn.Module):
             hidden = run_padded(self.backbone, tokens)
         pooled = pool(hidden, tokens.lengths, self.pooling)
         return F.normalize(pooled, dim=-1) if self.normalization == "l2" else pooled
-
-    def _micro_batches(self, lengths: Tensor, max_tokens: int) -> Iterator[Tensor]:
-        """Places of texts alike in length, the shortest first, whose slots (padding included, if any) are max_tokens at most."""
-        order = lengths.argsort(stable=True)                                           # (N,)
-        start, slots = 0, 0
-        for place, length in enumerate(lengths[order].tolist()):
-            slots = slots + length if self.packed else (place - start + 1) * length
-            if slots > max_tokens and place > start:
-                yield order[start:place]
-                start, slots = place, length
-        yield order[start:]
 
     def encode(self, texts: list[str], role: Literal["text", "query", "document"] = "text", batch_tokens: int | None = None,
                progress: bool = False) -> np.ndarray:
@@ -122,7 +101,7 @@ class TextEncoder(nn.Module):
         for start in range(0, len(texts), BLOCK):
             ids, lengths, _ = self.tokenizer.tokenize(list(texts[start:start + BLOCK]), prefix)
             tokens = Tokens(torch.from_numpy(ids), torch.from_numpy(lengths).long())
-            for part in self._micro_batches(tokens.lengths, batch_tokens):
+            for part in micro_batches(tokens.lengths, batch_tokens, self.packed):
                 yield start + part.numpy(), self._embed(tokens.select(part).to(self.device))
 
     @property
@@ -143,12 +122,3 @@ class TextEncoder(nn.Module):
             UserError   the folder's modules cannot be expressed here
         """
         return cls(str(path), **{**folder.settings(path), **changes})
-
-
-def _check_positions(config: object, backbone: str, max_length: int) -> None:
-    positions = getattr(config, "max_position_embeddings", None)
-    if positions and getattr(config, "position_embedding_type", "absolute") == "absolute":
-        # RoBERTa's first positions are taken by its padding index.
-        taken = (config.pad_token_id or 0) + 1 if config.model_type in ("roberta", "xlm-roberta", "camembert", "mpnet") else 0
-        if max_length > positions - taken:
-            raise UserError(f"max_length {max_length} is more than the {positions - taken} positions of {backbone}")

@@ -3,15 +3,49 @@
 import hashlib
 import json
 import logging
+from itertools import chain
 
 import numpy as np
-from transformers import AutoTokenizer
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from lit_embed.errors import UserError, first_line
 from lit_embed.models.resolve import resolve
 
 # The tokenizer warns about each text longer than the model's limit; here every text is truncated on purpose.
 logging.getLogger("transformers.tokenization_utils_base").setLevel(logging.ERROR)
+
+
+def load_tokenizer(backbone: str) -> PreTrainedTokenizerBase:
+    """The tokenizer in a backbone's folder or on the Hub, with a padding token; never code from the Hub.
+
+    Raises
+        UserError   no tokenizer in that folder, or no hub to take it from
+    """
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(resolve(backbone), trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        raise UserError(f"no tokenizer in {backbone}: {first_line(error)}; give a folder that holds one") from error
+    if tokenizer.pad_token is None:                    # never needed to train; a saved folder needs one to be padded
+        tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
+    return tokenizer
+
+
+def end_to_end(rows: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
+    """Ids of N texts -> ids (S,) int32, lengths (N,) int32."""
+    lengths = np.fromiter(map(len, rows), dtype=np.int32, count=len(rows))
+    return np.fromiter(chain.from_iterable(rows), dtype=np.int32, count=int(lengths.sum())), lengths
+
+
+def fingerprint(tokenizer: PreTrainedTokenizerBase, *settings: object) -> str:
+    """Changes whenever the ids of any text could change."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None:                                # tokenizers written in Python have no serialised form
+        rules = {"class": type(tokenizer).__name__, "vocabulary": tokenizer.get_vocab()}
+    else:
+        rules = json.loads(backend.to_str())
+        rules.pop("truncation", None), rules.pop("padding", None)           # state of the last call, not rules
+    text = json.dumps([rules, *settings], sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 class TextTokenizer:
@@ -23,13 +57,8 @@ class TextTokenizer:
 
     def __init__(self, backbone: str, max_length: int):
         self.max_length = max_length
-        try:
-            self.hugging_face = AutoTokenizer.from_pretrained(resolve(backbone), trust_remote_code=False)
-        except (OSError, ValueError) as error:
-            raise UserError(f"no tokenizer in {backbone}: {first_line(error)}; give a folder that holds one") from error
-        if self.hugging_face.pad_token is None:       # never needed to train; a saved folder needs one to be padded
-            self.hugging_face.pad_token = self.hugging_face.eos_token or self.hugging_face.unk_token
-        self.fingerprint = self._fingerprint()
+        self.hugging_face = load_tokenizer(backbone)
+        self.fingerprint = fingerprint(self.hugging_face, max_length, self._stand_in())
 
     def tokenize(self, texts: list[str], prefix: str = "") -> tuple[np.ndarray, np.ndarray, int]:
         """N texts, each with `prefix` before it -> ids (S,) int32, lengths (N,) int32, how many were truncated.
@@ -41,9 +70,7 @@ class TextTokenizer:
         full = [i for i, row in enumerate(rows) if len(row) == self.max_length]
         untruncated = self._ids([prefix + texts[i] for i in full], truncation=False) if full else []
         truncated = sum(len(row) > self.max_length for row in untruncated)
-        rows = [row or [self._stand_in()] for row in rows]
-        lengths = np.fromiter(map(len, rows), dtype=np.int32, count=len(rows))
-        ids = np.fromiter((token for row in rows for token in row), dtype=np.int32, count=int(lengths.sum()))
+        ids, lengths = end_to_end([row or [self._stand_in()] for row in rows])
         return ids, lengths, truncated
 
     def _ids(self, texts: list[str], truncation: bool) -> list[list[int]]:
@@ -54,14 +81,3 @@ class TextTokenizer:
     def _stand_in(self) -> int:
         candidates = (self.hugging_face.eos_token_id, self.hugging_face.bos_token_id, self.hugging_face.pad_token_id)
         return next((token for token in candidates if token is not None), 0)
-
-    def _fingerprint(self) -> str:
-        """Changes whenever the ids of any text could change."""
-        backend = getattr(self.hugging_face, "backend_tokenizer", None)
-        if backend is None:                            # tokenizers written in Python have no serialised form
-            rules = {"class": type(self.hugging_face).__name__, "vocabulary": self.hugging_face.get_vocab()}
-        else:
-            rules = json.loads(backend.to_str())
-            rules.pop("truncation", None), rules.pop("padding", None)       # state of the last call, not rules
-        text = json.dumps([rules, self.max_length, self._stand_in()], sort_keys=True)
-        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

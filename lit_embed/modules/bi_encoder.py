@@ -1,14 +1,13 @@
 """The bi-encoder: queries and documents through one encoder in one call, then the loss."""
 
-import math
-
 import pytorch_lightning as pl
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lit_embed.batches import PairBatch, Tokens
 from lit_embed.models import TextEncoder
-from lit_embed.modules.optimization import LinearWarmupDecay, adamw, linear_schedule
+from lit_embed.modules.optimization import (LinearWarmupDecay, adamw, linear_schedule, steps_of_run,
+                                            train_what_is_not_frozen)
 from lit_embed.modules.random_state import random_state, restore_random_state
 from lit_embed.modules.settings import remember
 
@@ -22,6 +21,8 @@ class BiEncoder(pl.LightningModule):
     weight_decay    AdamW's, on matrices only
     warmup          steps if an integer, a share of the run if below 1; then linear decay to zero
     """
+
+    predicts = "cosine"          # what a prediction is called in files
 
     def __init__(self, encoder: TextEncoder, loss: nn.Module, learning_rate: float = 2e-5, weight_decay: float = 0.01,
                  warmup: int | float = 0.1):
@@ -63,11 +64,7 @@ class BiEncoder(pl.LightningModule):
         train_what_is_not_frozen(self)
 
     def on_train_start(self) -> None:
-        trainer = self.trainer
-        steps = trainer.max_steps if trainer.max_steps > 0 else math.inf
-        if (trainer.max_epochs or -1) > 0 and math.isfinite(trainer.num_training_batches):
-            steps = min(steps, math.ceil(trainer.num_training_batches / trainer.accumulate_grad_batches) * trainer.max_epochs)
-        self.schedule.total = steps
+        self.schedule.total = steps_of_run(self.trainer)
         restore_random_state(self.saved_random_state, self.device)
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
@@ -79,12 +76,3 @@ class BiEncoder(pl.LightningModule):
     def configure_optimizers(self) -> dict[str, object]:
         optimizer = adamw(self, self.learning_rate, self.weight_decay)
         return {"optimizer": optimizer, "lr_scheduler": linear_schedule(optimizer, self.schedule)}
-
-
-def train_what_is_not_frozen(module: nn.Module) -> None:
-    """Train mode everywhere, except in parts whose every parameter was frozen on purpose: they stay in eval mode."""
-    module.train()
-    for part in module.modules():
-        parameters = list(part.parameters())
-        if parameters and not any(p.requires_grad for p in parameters):
-            part.eval()

@@ -2,6 +2,7 @@
 
 import math
 
+import pytorch_lightning as pl
 from torch import nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
@@ -52,3 +53,20 @@ class LinearWarmupDecay:
 
 def linear_schedule(optimizer: AdamW, shape: LinearWarmupDecay) -> dict[str, object]:
     return {"scheduler": LambdaLR(optimizer, shape), "interval": "step"}
+
+
+def steps_of_run(trainer: pl.Trainer) -> float:
+    """Optimizer steps from the first to the last, known once training starts; infinite where nothing ends it."""
+    steps = trainer.max_steps if trainer.max_steps > 0 else math.inf
+    if (trainer.max_epochs or -1) > 0 and math.isfinite(trainer.num_training_batches):
+        steps = min(steps, math.ceil(trainer.num_training_batches / trainer.accumulate_grad_batches) * trainer.max_epochs)
+    return steps
+
+
+def train_what_is_not_frozen(module: nn.Module) -> None:
+    """Train mode everywhere, except in parts whose every parameter was frozen on purpose: they stay in eval mode."""
+    module.train()
+    for part in module.modules():
+        parameters = list(part.parameters())
+        if parameters and not any(p.requires_grad for p in parameters):
+            part.eval()

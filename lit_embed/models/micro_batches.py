@@ -1,0 +1,40 @@
+"""Many texts through a model in several passes: alike in length, under a budget of tokens, with the gradient of one pass."""
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+
+def micro_batches(lengths: Tensor, max_tokens: int, packed: bool) -> Iterator[Tensor]:
+    """Places of texts alike in length, the shortest first, whose slots (padding included, if any) are max_tokens at most.
+
+    lengths   (N,) on the host
+    packed    texts run end to end, so that a text costs its own tokens; otherwise it costs those of the longest
+    """
+    order = lengths.argsort(stable=True)                                               # (N,)
+    start, slots = 0, 0
+    for place, length in enumerate(lengths[order].tolist()):
+        slots = slots + length if packed else (place - start + 1) * length
+        if slots > max_tokens and place > start:
+            yield order[start:place]
+            start, slots = place, length
+    if start < len(order):
+        yield order[start:]
+
+
+def in_micro_batches(run: Callable[[Tensor], Tensor], lengths: Tensor, max_tokens: int, packed: bool) -> Tensor:
+    """The rows of all N texts (one at least) in their order, computed part by part: run(places (n,)) -> (n, ...).
+
+    Recomputing part by part in backward is GradCache (Gao et al. 2021, arXiv 2101.06983) in one line: the
+    activations of one part live at a time, and dropout is replayed.
+    """
+    places = list(micro_batches(lengths, max_tokens, packed))
+    if len(places) == 1 or not torch.is_grad_enabled():
+        parts = [run(part) for part in places]
+    else:
+        parts = [checkpoint(run, part, use_reentrant=False) for part in places]
+    order = torch.cat(places)                                                          # (N,)
+    back = torch.empty_like(order).index_copy(0, order, torch.arange(len(order)))
+    return torch.cat(parts)[back.to(parts[0].device, non_blocking=True)]

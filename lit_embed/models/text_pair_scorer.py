@@ -1,0 +1,127 @@
+"""Two texts in, one score out: read together by one model, so that every word of one is compared with every word of the other."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.progress import Progress
+from torch import Tensor, nn
+
+from lit_embed.batches import Tokens
+from lit_embed.errors import UserError
+from lit_embed.models import scorer_folder
+from lit_embed.models.backbone import evaluating
+from lit_embed.models.classifier import load_classifier, logits_packed, logits_padded, probe_classifier
+from lit_embed.models.micro_batches import in_micro_batches, micro_batches
+from lit_embed.models.pair_template import JoinedPairs
+from lit_embed.models.pair_tokenizer import PairTokenizer
+from lit_embed.models.weights import check_positions
+
+
+class TextPairScorer(nn.Module):
+    """A Hugging Face model with a classification head on pairs of texts: a cross-encoder.
+
+    backbone         a folder, a Hub id, or `package:NAME/FOLDER` inside an installed Python package; one without a
+                     classification head gets a new one, which has to be trained
+    num_labels       1: how well the texts fit; more: one logit for each class
+    max_length       tokens of a pair, special ones included; of longer pairs the longer text is cut first
+    query_prefix, document_prefix   put before the first and the second text of each pair
+    max_tokens       tokens in one pass; a larger batch runs in several and recomputes them in backward, same gradient
+
+    Raises
+        UserError    nothing to load at `backbone`, or max_length beyond the positions it has
+    """
+
+    def __init__(self, backbone: str, num_labels: int = 1, max_length: int = 256, query_prefix: str = "",
+                 document_prefix: str = "", max_tokens: int = 16_384):
+        super().__init__()
+        if num_labels < 1:
+            raise UserError(f"num_labels {num_labels}: give 1 for a score, or the number of classes")
+        self.backbone, self.new_head = load_classifier(backbone, num_labels)
+        check_positions(self.backbone.config, backbone, max_length)
+        self.settings = {"backbone": backbone}              # the attribute of that name is the model itself
+        self.num_labels, self.max_length, self.max_tokens = num_labels, max_length, max_tokens
+        self.query_prefix, self.document_prefix = query_prefix, document_prefix
+        self.tokenizer = PairTokenizer(backbone, max_length)
+        if self.backbone.config.pad_token_id is None:       # decoders look for the last token that is no padding
+            self.backbone.config.pad_token_id = self.tokenizer.hugging_face.pad_token_id
+        default = "sigmoid" if num_labels == 1 else "identity"
+        self.activation = default if self.new_head else scorer_folder.activation(backbone, self.backbone.config)
+        self.first_position = probe_classifier(self.backbone)
+
+    @property
+    def packed(self) -> bool:
+        """Whether pairs run end to end; otherwise they are padded to similar lengths."""
+        return self.first_position is not None
+
+    @property
+    def device(self) -> torch.device:
+        return self.backbone.device
+
+    def forward(self, queries: Tokens, documents: Tokens) -> Tensor:
+        """Bare texts of `self.tokenizer`: B queries, and B*C documents, the C choices of a query next to each other.
+
+        -> (B*C, L) logits in float32. More than `max_tokens` tokens run in several passes; the gradient is that of one.
+        """
+        if not len(documents):
+            return torch.zeros(0, self.num_labels, device=queries.ids.device)
+        asked = torch.arange(len(queries)).repeat_interleave(len(documents) // len(queries))       # (B*C,)
+        pairs = self.tokenizer.template.join(queries, documents, self.max_length, asked)
+        return in_micro_batches(lambda part: self._logits(pairs, part), pairs.lengths, self.max_tokens, self.packed)
+
+    def _logits(self, pairs: JoinedPairs, places: Tensor) -> Tensor:                   # lengths ascending -> (n, L)
+        tokens, types = pairs.select(places)
+        if self.packed:
+            logits = logits_packed(self.backbone, tokens, types, self.first_position)
+        else:
+            logits = logits_padded(self.backbone, tokens, types)
+        return logits if logits.dtype == torch.float64 else logits.float()
+
+    def score(self, pairs: Sequence[tuple[str, str]], batch_tokens: int | None = None, progress: bool = False) -> np.ndarray:
+        """Scores of any number of pairs, in eval mode, without gradient; order kept.
+
+        -> (N,) float32, or (N, L) with several labels, as sentence_transformers.CrossEncoder.predict gives them
+
+        batch_tokens   tokens in one pass (default: 4,096 on CPU, where small passes stay in cache, 65,536 on a GPU)
+        progress       show pairs done and the time left, on standard error
+        """
+        batch_tokens = batch_tokens or (4_096 if self.device.type == "cpu" else 65_536)
+        scores = np.zeros((len(pairs), self.num_labels), dtype=np.float32)
+        with evaluating(self), Progress(console=Console(stderr=True), disable=not progress) as bar:
+            done = bar.add_task("scoring", total=len(pairs))
+            joined = self._join(pairs)
+            for part in micro_batches(joined.lengths, batch_tokens, self.packed):
+                scores[part.numpy()] = self.activate(self._logits(joined, part)).view(len(part), -1).cpu().numpy()
+                bar.advance(done, len(part))
+        return scores[:, 0] if self.num_labels == 1 else scores
+
+    def activate(self, logits: Tensor) -> Tensor:
+        """(N, L) logits -> scores: (N,) with one label, else (N, L)."""
+        scores = logits.sigmoid() if self.activation == "sigmoid" else logits
+        return scores[:, 0] if self.num_labels == 1 else scores
+
+    def _join(self, pairs: Sequence[tuple[str, str]]) -> JoinedPairs:
+        """Every distinct text tokenised once."""
+        texts, places = [], []
+        for side, prefix in enumerate([self.query_prefix, self.document_prefix]):
+            place = {text: i for i, text in enumerate(dict.fromkeys(pair[side] for pair in pairs))}
+            texts.append(self.tokenizer.tokens(list(place), prefix).to(self.device))
+            places.append(torch.tensor([place[pair[side]] for pair in pairs], dtype=torch.long))   # (N,)
+        return self.tokenizer.template.join(*texts, self.max_length, *places)
+
+    def save_folder(self, path: str | Path) -> None:
+        """A plain folder that `TextPairScorer.from_folder` and sentence_transformers.CrossEncoder read."""
+        scorer_folder.save(self, path)
+
+    @classmethod
+    def from_folder(cls, path: str | Path, **changes: object) -> "TextPairScorer":
+        """The cross-encoder a run left, or a published one, with its own settings.
+
+        changes   arguments of the constructor that shall differ from what the folder says
+
+        Raises
+            UserError   there is no cross-encoder
+        """
+        return cls(str(path), **{**scorer_folder.settings(path), **changes})

@@ -1,0 +1,85 @@
+"""The cross-encoder: each query is read together with each of its choices, then the loss on the logits."""
+
+import pytorch_lightning as pl
+from torch import Tensor, nn
+
+from lit_embed.batches import PairBatch
+from lit_embed.losses import BinaryRelevance, PairClassification
+from lit_embed.models import TextPairScorer
+from lit_embed.modules.optimization import (LinearWarmupDecay, adamw, linear_schedule, steps_of_run,
+                                            train_what_is_not_frozen)
+from lit_embed.modules.random_state import random_state, restore_random_state
+from lit_embed.modules.settings import remember
+
+
+class CrossEncoder(pl.LightningModule):
+    """Trains a TextPairScorer with any loss on logits, or your own: forward(logits (B, C, L), batch) -> ().
+
+    Rows are labelled pairs, or questions with C choices of which the first is the answer: hard negatives of the data,
+    or `random_negatives`.
+
+    encoder         pairs of texts -> (N, L)
+    loss            None: BinaryRelevance for one logit, PairClassification for several
+    learning_rate   at the end of the warm-up
+    weight_decay    AdamW's, on matrices only
+    warmup          steps if an integer, a share of the run if below 1; then linear decay to zero
+    """
+
+    predicts = "score"           # what a prediction is called in files
+
+    def __init__(self, encoder: TextPairScorer, loss: nn.Module | None = None, learning_rate: float = 2e-5,
+                 weight_decay: float = 0.01, warmup: int | float = 0.1):
+        super().__init__()
+        self.encoder = encoder
+        self.loss = loss or (BinaryRelevance() if encoder.num_labels == 1 else PairClassification())
+        self.learning_rate, self.weight_decay, self.warmup = learning_rate, weight_decay, warmup
+        self.schedule = LinearWarmupDecay(warmup)
+        self.saved_random_state: dict[str, Tensor] = {}
+        # Modules would be copied whole into every checkpoint; their class and arguments are remembered instead.
+        self.save_hyperparameters(ignore=["encoder", "loss"])
+        remember(self, "encoder", "loss")
+
+    def logits(self, batch: PairBatch) -> Tensor:
+        """-> (B, C, L)"""
+        return self.encoder(batch.queries, batch.documents).unflatten(0, batch.document_ids.shape)
+
+    def training_step(self, batch: PairBatch, batch_index: int) -> Tensor:
+        loss = self.loss(self.logits(batch), batch)
+        self.log("train_loss", loss.detach(), prog_bar=True, batch_size=len(batch))
+        return loss
+
+    def validation_step(self, batch: PairBatch, batch_index: int) -> None:
+        self.log("val_loss", self.loss(self.logits(batch), batch), prog_bar=True, batch_size=len(batch), sync_dist=True)
+
+    def test_step(self, batch: PairBatch, batch_index: int) -> None:
+        self.log("test_loss", self.loss(self.logits(batch), batch), batch_size=len(batch), sync_dist=True)
+
+    def predict_step(self, batch: PairBatch, batch_index: int) -> Tensor:
+        """The score of each query and its first document.  -> (B,) float32, with several labels their logits (B, L)"""
+        return self.encoder.activate(self.logits(batch)[:, 0])
+
+    def setup(self, stage: str) -> None:
+        # Labels that do not fit the loss are found here, before the evaluations that precede the first step.
+        data = self.trainer.datamodule
+        if stage == "fit" and hasattr(self.loss, "check") and hasattr(data, "pairs"):
+            pairs = data.pairs("train")
+            choices = pairs.document_places.shape[1] + pairs.random_negatives
+            self.loss.check(pairs.labels, choices, self.encoder.num_labels)
+
+    def on_fit_start(self) -> None:
+        # from_pretrained hands over in eval mode and Lightning keeps what it finds: dropout would be off all along.
+        train_what_is_not_frozen(self)
+
+    def on_train_start(self) -> None:
+        self.schedule.total = steps_of_run(self.trainer)
+        restore_random_state(self.saved_random_state, self.device)
+
+    def on_save_checkpoint(self, checkpoint: dict) -> None:
+        checkpoint["random_state"] = random_state(self.device)
+
+    def on_load_checkpoint(self, checkpoint: dict) -> None:
+        self.saved_random_state = checkpoint.get("random_state", {})
+
+    def configure_optimizers(self) -> dict[str, object]:
+        optimizer = adamw(self, self.learning_rate, self.weight_decay)
+        return {"optimizer": optimizer, "lr_scheduler": linear_schedule(optimizer, self.schedule)}
