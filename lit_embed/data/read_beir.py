@@ -7,7 +7,7 @@ queries    _id         text
 qrels      query-id    corpus-id    score
            1           31715818     1               (0 = judged, and wrong)
 
-Flat: corpus.jsonl, queries.jsonl, qrels_test.jsonl (or parquet, csv, tsv). BEIR: qrels/test.tsv. MTEB: a folder of each,
+Flat: corpus.jsonl, queries.jsonl, qrels_test.jsonl (or parquet, csv, tsv). BEIR: qrels/test.tsv. MTEB: folders,
 corpus/corpus.parquet, queries/queries.parquet, default/test.parquet, or configurations of these names on the Hub.
 """
 
@@ -51,7 +51,7 @@ def read_beir(path: str, split: str = "test", on_bad_row: Literal["error", "skip
     if left_out := len(queries) - len(answered):
         notice(f"{path}: {left_out} of {len(queries)} questions have no relevant passage in {split} and are left out")
     if twins := len(corpus) - len(set(corpus.values())):
-        notice(f"{path}: {twins} of {len(corpus)} passages have the text of another one; right are those the qrels name")
+        notice(f"{path}: {twins} of {len(corpus)} passages have the text of another; right are those the qrels name")
     return RetrievalSet(list(answered), [queries[identity] for identity in answered], list(corpus),
                         list(corpus.values()), list(answered.values()), left_out)
 
@@ -80,7 +80,7 @@ def _qrels(path: str, split: str) -> Sheet:
     folder, found = Path(path).expanduser(), {}
     for file in sorted([*folder.glob("qrels*"), *(file for part in ("qrels", "default", "data")
                                                   for file in (folder / part).glob("*"))]):
-        if file.suffix in READERS:                       # qrels_test.tsv, qrels/test.tsv, data/test-00000-of-00001.parquet
+        if file.suffix in READERS:               # qrels_test.tsv, qrels/test.tsv, data/test-00000-of-00001.parquet
             name = file.stem.removeprefix("qrels").lstrip("_.-").split("-")[0] or "test"
             found.setdefault(name, []).append(file)
     if split in found:
@@ -104,8 +104,8 @@ def _texts(sheet: Sheet, on_bad_row: str) -> dict[str, str]:
     rows: dict[str, int] = {}
     for row, (identity, text) in enumerate(zip(ids, texts)):
         if identity in rows:
-            raise UserError(f"{sheet.where(row)}: {key} '{identity}' is that of row {sheet.number[rows[identity]]} too; "
-                            "every id stands for one text")
+            raise UserError(f"{sheet.where(row)}: {key} '{identity}' is that of row {sheet.number[rows[identity]]} too;"
+                            " every id stands for one text")
         if (identity and text) or on_bad_row == "skip":
             rows[identity] = row
             continue

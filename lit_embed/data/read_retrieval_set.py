@@ -1,7 +1,7 @@
 """Questions and the passages that answer them, from wherever they are: what `lit-embed evaluate` asks.
 
-Three tables with ids (read_beir), or rows of a question and its passage: a file, a folder or a Hub data set with columns
-as in KLUE-MRC, or with columns of any name.
+Three tables with ids (read_beir), or rows of a question and its passage: a file, a folder or a Hub data set with
+columns as in KLUE-MRC, or with columns of any name.
 
     question                     context
     수도는 어디인가?             그 나라의 수도는 강가에 있는 도시로 ...
@@ -68,8 +68,8 @@ def _columns(sheet: Sheet, query: str | None, document: str | None) -> tuple[str
     missing = [usual for given, usual in ((query, QUESTION), (document, PASSAGE))
                if given is None and usual not in sheet.columns]
     if missing:
-        raise UserError(f"{sheet.sources[0]}: no column '{missing[0]}'; name the columns of questions and passages with "
-                        f"--query and --document, there are {', '.join(map(repr, sheet.columns))}")
+        raise UserError(f"{sheet.sources[0]}: no column '{missing[0]}'; name the columns of questions and passages "
+                        f"with --query and --document, there are {', '.join(map(repr, sheet.columns))}")
     query, document = query or QUESTION, document or PASSAGE
     if query == document:
         raise UserError(f"--query and --document are the same column '{query}'")

@@ -1,7 +1,7 @@
 """How far could a figure be off by the luck of which questions were asked? The bootstrap: ask them again and again.
 
-As many questions are drawn as there are, with replacement, and the mean is taken anew; the middle 95 % of such means are
-the interval (Efron 1979, https://doi.org/10.1214/aos/1176344552, percentile method).
+As many questions are drawn as there are, with replacement, and the mean is taken anew; the middle 95 % of such means
+are the interval (Efron 1979, https://doi.org/10.1214/aos/1176344552, percentile method).
 """
 
 from collections.abc import Iterator

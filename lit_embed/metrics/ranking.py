@@ -1,7 +1,7 @@
 """How good are lists of results? Each figure question by question, so that means, intervals and comparisons follow.
 
-All of them are trec_eval's. A list is the row of its gains, best result first: gain[q, r] is the grade of what stands at
-rank r + 1 in the list of question q, 0 where that does not answer it (True and False are grades 1 and 0). `ideal`
+All of them are trec_eval's. A list is the row of its gains, best result first: gain[q, r] is the grade of what stands
+at rank r + 1 in the list of question q, 0 where that does not answer it (True and False are grades 1 and 0). `ideal`
 holds the grades of everything that does answer it, the highest first, filled up with zeros.
 """
 
@@ -39,10 +39,10 @@ def average_precisions(gains: np.ndarray, ideal: np.ndarray) -> np.ndarray:
 
 
 def normalized_gains(gains: np.ndarray, ideal: np.ndarray, k: int) -> np.ndarray:
-    """nDCG: the grades of the first k results, discounted by rank, over those of a perfect list.  (Q, K), (Q, I) -> (Q,)
+    """nDCG: the grades of the first k results, discounted by rank, over those of a perfect list.
 
-    A grade at rank r counts grade / log2(r + 1): https://doi.org/10.1145/582415.582418 with linear gain, as in
-    trec_eval, BEIR and MTEB.
+    (Q, K), (Q, I) -> (Q,). A grade at rank r counts grade / log2(r + 1): https://doi.org/10.1145/582415.582418 with
+    linear gain, as in trec_eval, BEIR and MTEB.
     """
     perfect = _discounted(ideal, k)
     return _discounted(gains, k) / np.where(perfect > 0, perfect, 1.0)

@@ -1,7 +1,7 @@
 """Questions with known answers: what a search is judged by. Read by data.read_retrieval_set, or made by hand.
 
-A result counts by its place in `passages`, so whoever makes a set decides what a passage is: in sets with ids each id is
-one, in pairs of texts each distinct text is one.
+A result counts by its place in `passages`, so whoever makes a set decides what a passage is: in sets with ids each id
+is one, in pairs of texts each distinct text is one.
 """
 
 from dataclasses import dataclass, replace
@@ -39,7 +39,8 @@ class RetrievalSet:
         answered = [i for i, own in enumerate(task.answers) if len(own)]
         return cls([str(i) for i in answered], [task.questions[i] for i in answered],
                    [str(i) for i in range(len(task.corpus))], task.corpus,
-                   [dict.fromkeys(task.answers[i].tolist(), 1.0) for i in answered], len(task.questions) - len(answered))
+                   [dict.fromkeys(task.answers[i].tolist(), 1.0) for i in answered],
+                   len(task.questions) - len(answered))
 
     def sample(self, count: int, seed: int = 42) -> "RetrievalSet":
         """So many of the questions, drawn by chance, in the order they had; the passages are all there."""

@@ -87,7 +87,7 @@ def test_a_hub_data_set_with_these_configurations_is_read_by_datasets(monkeypatc
 
 def test_numbers_and_texts_as_ids_are_the_same_and_scores_may_be_texts(tmp_path):
     corpus = [row | {"_id": int(row["_id"])} for row in CORPUS]
-    qrels = [{"query-id": int(row["query-id"]), "corpus-id": row["corpus-id"], "score": str(row["score"])} for row in QRELS]
+    qrels = [row | {"query-id": int(row["query-id"]), "score": str(row["score"])} for row in QRELS]
     found = read_retrieval_set(folder(tmp_path, "corpus.parquet queries.jsonl qrels_test.parquet", corpus, qrels=qrels))
     assert found.passage_ids == ["10", "20", "30"] and found.relevant == [{0: 2, 2: 1}, {1: 1}]
 
@@ -107,8 +107,9 @@ def test_another_split_has_other_questions(tmp_path):
 
 
 def test_equal_texts_under_several_ids_are_mentioned(tmp_path, said):
-    read_retrieval_set(folder(tmp_path, "corpus.jsonl queries.jsonl qrels_test.jsonl", [*CORPUS, CORPUS[0] | {"_id": "40"}]))
-    assert "1 of 4 passages have the text of another one" in said[-1]
+    corpus = [*CORPUS, CORPUS[0] | {"_id": "40"}]
+    read_retrieval_set(folder(tmp_path, "corpus.jsonl queries.jsonl qrels_test.jsonl", corpus))
+    assert "1 of 4 passages have the text of another" in said[-1]
 
 
 def test_only_a_drawn_part_is_asked_and_the_corpus_stays_whole(tmp_path):
@@ -143,7 +144,8 @@ def test_a_bad_row_is_one_line_and_can_be_left_out(tmp_path, corpus, queries, qr
 
 def test_judgements_of_a_text_that_was_left_out_go_with_it(tmp_path):
     corpus = [CORPUS[0] | {"title": "", "text": ""}, *CORPUS[1:]]
-    found = read_retrieval_set(folder(tmp_path, "corpus.jsonl queries.jsonl qrels_test.jsonl", corpus), on_bad_row="skip")
+    path = folder(tmp_path, "corpus.jsonl queries.jsonl qrels_test.jsonl", corpus)
+    found = read_retrieval_set(path, on_bad_row="skip")
     assert found.passage_ids == ["20", "30"] and found.relevant == [{1: 1}, {0: 1}]
 
 

@@ -11,7 +11,8 @@ from lit_embed.metrics import hit_rate, mrr, ndcg, question_figures, retrieval_m
 T, F = True, False
 
 
-def graded(questions: int, seed: int, depth: int = 30, passages: int = 60) -> tuple[list[list[int]], list[dict[int, int]]]:
+def graded(questions: int, seed: int, depth: int = 30,
+           passages: int = 60) -> tuple[list[list[int]], list[dict[int, int]]]:
     """Lists of passages without ties, and grades 0 to 3 (0 = judged, and wrong) of some of them."""
     random = np.random.default_rng(seed)
     lists = [random.permutation(passages)[:depth].tolist() for _ in range(questions)]
@@ -68,7 +69,8 @@ def test_figures_match_the_naive_loop(k):
     lists, grades = graded(40, seed=k)
     found = question_figures(*arrays(lists, grades), ks=(k,))
     for i, (row, own) in enumerate(zip(lists, grades)):
-        assert {name: values[i] for name, values in found.items()} == pytest.approx(naive_figures(row, own, k), abs=1e-12)
+        expected = naive_figures(row, own, k)
+        assert {name: values[i] for name, values in found.items()} == pytest.approx(expected, abs=1e-12)
 
 
 def test_a_question_without_answers_or_a_list_without_results_is_0_and_does_not_warn():
