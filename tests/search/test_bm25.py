@@ -66,6 +66,16 @@ def test_a_query_without_known_words_finds_nothing():
     assert index.search([], 2)[1].shape == (0, 2) and index.search(["cat"], 0)[1].shape == (1, 0)
 
 
+def test_the_score_of_a_text_is_that_of_the_search_and_nothing_shared_is_zero():
+    index, queries = Bm25.build(toy_texts(30)), ["a cat sat", "zebra", "child"]
+    scores, places = index.search(queries, 30)
+    for row, query in enumerate(queries):
+        found = places[row][places[row] >= 0]
+        others = np.setdiff1d(np.arange(30), found)
+        np.testing.assert_allclose(index.score([query] * len(found), found), scores[row, :len(found)], rtol=1e-5)
+        assert not index.score([query] * len(others), others).any()
+
+
 def test_telling_terms_are_known_and_not_everywhere():
     index = Bm25.build(["the cat", "the dog", "the tree", "a cat"])
     assert index.telling("The CAT, the zebra and a dog") == {"cat", "a", "dog"}

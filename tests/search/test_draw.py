@@ -15,7 +15,7 @@ def slow_mix(x: int) -> int:
 def test_mixing_is_splitmix64():
     numbers = [0, 1, 2, 2**63, 2**64 - 1]
     assert mix(np.array(numbers, dtype=np.uint64)).tolist() == [slow_mix(x) for x in numbers]
-    assert slow_mix(0) == 0xE220A8397B1DCDAF                    # the first number the published program prints for seed 0
+    assert slow_mix(0) == 0xE220A8397B1DCDAF                # what the published program prints first for seed 0
 
 
 def test_draws_are_even_and_never_repeat():
