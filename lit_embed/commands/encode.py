@@ -84,11 +84,12 @@ def _column(source: str, column: str | None) -> list[str]:
     return texts
 
 
-def open_encoder(folder: str | Path) -> TextEncoder:
-    """The model of a folder, on the GPU if there is one."""
+def open_encoder(folder: str | Path, max_length: int | None = None) -> TextEncoder:
+    """The model of a folder, on the GPU if there is one; max_length cuts texts elsewhere than the folder says."""
     if not (Path(folder) / "config.json").is_file() and not (Path(folder) / "modules.json").is_file():
         raise UserError(f"no model in {folder}: give <run>/model or another folder with a config.json")
-    return TextEncoder.from_folder(folder).to(device_here())
+    changes = {} if max_length is None else {"max_length": max_length}
+    return TextEncoder.from_folder(folder, **changes).to(device_here())
 
 
 def open_scorer(folder: str | Path) -> TextPairScorer:
