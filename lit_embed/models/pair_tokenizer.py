@@ -47,7 +47,7 @@ class PairTokenizer:
 
     def _check(self, backbone: str) -> None:
         """Raises UserError unless joined ids and types are the tokenizer's own, on pairs of every kind."""
-        much, more = "a b c " * self.max_length, "d e " * 2 * self.max_length
+        much, more = "b" + " a" * self.max_length + " c", "d" + " a" * 2 * self.max_length + " e"
         pairs = [*SHORT, (much, "a"), ("a", much), (much, more), (more, much), (much, much)]
         first, second = (self.tokens([pair[side] for pair in pairs]) for side in (0, 1))
         every = torch.arange(len(pairs))

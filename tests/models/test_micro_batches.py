@@ -1,0 +1,53 @@
+"""Cuts respect the budget and lose nothing; several passes give the rows and the gradient of one."""
+
+import pytest
+import torch
+
+from lit_embed.models.micro_batches import in_micro_batches, micro_batches
+
+
+@pytest.mark.parametrize("packed", [True, False])
+@pytest.mark.parametrize("budget", [1, 7, 20, 1000])
+def test_every_text_is_in_one_part_and_parts_are_within_the_budget(budget, packed):
+    lengths = torch.tensor([3, 9, 1, 1, 4, 2, 9, 5])
+    parts = list(micro_batches(lengths, budget, packed))
+    assert sorted(torch.cat(parts).tolist()) == list(range(8))
+    for part in parts:
+        own = lengths[part]
+        assert own.tolist() == sorted(own.tolist())
+        assert (own.sum() if packed else own.max() * len(own)) <= budget or len(part) == 1
+
+
+def test_parts_are_as_large_as_the_budget_allows():
+    assert [part.tolist() for part in micro_batches(torch.tensor([2, 2, 2, 2]), 4, packed=True)] == [[0, 1], [2, 3]]
+    assert [part.tolist() for part in micro_batches(torch.tensor([3, 1, 1]), 5, packed=True)] == [[1, 2, 0]]
+    assert [part.tolist() for part in micro_batches(torch.tensor([3, 1, 1]), 5, packed=False)] == [[1, 2], [0]]
+
+
+def test_nothing_is_no_part():
+    assert not list(micro_batches(torch.zeros(0, dtype=torch.long), 5, packed=True))
+
+
+def test_rows_come_back_in_their_order_with_the_gradient_of_one_pass():
+    weight = torch.randn(6, 3, requires_grad=True)
+    lengths, passes, gradients = torch.tensor([4, 1, 3, 2, 5, 1]), [], []
+
+    def run(places: torch.Tensor) -> torch.Tensor:
+        passes.append(len(places))
+        return weight[places].tanh()
+
+    for budget in (100, 5):
+        weight.grad = None
+        rows = in_micro_batches(run, lengths, budget, packed=True)
+        torch.testing.assert_close(rows, weight.tanh(), rtol=0, atol=0)
+        (rows * torch.arange(6).unsqueeze(1)).sum().backward()
+        gradients.append(weight.grad)
+    torch.testing.assert_close(*gradients)
+    assert passes == [6, 3, 1, 1, 1, 1, 1, 1, 3]           # one pass; 1+1+2, 3, 4, 5; the same again in backward
+
+
+def test_without_gradient_nothing_is_computed_twice():
+    passes = []
+    with torch.no_grad():
+        in_micro_batches(lambda places: passes.append(len(places)) or places.float(), torch.tensor([4, 1, 3]), 4, packed=True)
+    assert passes == [2, 1]
