@@ -1,6 +1,6 @@
-"""Embeds texts in the middle of a run, every process its share, and leaves the run as if nothing had happened."""
+"""Embeds texts and scores pairs in the middle of a run, every process its share; the run goes on undisturbed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -13,7 +13,7 @@ from torch import Tensor
 from lit_embed.distributed import gather, gather_examples, rank, world_size
 from lit_embed.models.backbone import evaluating
 
-CHUNK = 512  # texts between two movements of the progress bar
+CHUNK = 512  # texts or pairs between two movements of the progress bar
 
 
 @contextmanager
@@ -29,15 +29,41 @@ def embed(trainer: pl.Trainer, module: pl.LightningModule, texts: list[str], rol
     role    "query" or "document": which prefix the encoder puts before each text
     title   show the progress under this name; "" shows nothing
     """
-    # Dealing out texts in the order of their length gives every process the same work and little padding.
-    order = np.argsort([len(text) for text in texts], kind="stable")                     # (N,)
+    def encode(places: np.ndarray) -> np.ndarray:                                        # (n,) -> (n, D)
+        return module.encoder.encode([texts[i] for i in places], role)
+
+    return _dealt_out(trainer, module, [len(text) for text in texts], encode, title)
+
+
+def score(trainer: pl.Trainer, module: pl.LightningModule, pairs: list[tuple[str, str]], title: str = "") -> Tensor:
+    """Scores of N pairs on every process, each computed by one, equal pairs once: they must tie to the last bit.
+
+    title     show the progress under this name; "" shows nothing
+    returns   (N,) float32 on the module's device, or (N, L) logits of a model with L classes
+    """
+    number: dict[tuple[str, str], int] = {}
+    which = [number.setdefault(pair, len(number)) for pair in pairs]                     # (N,) into the distinct pairs
+    once = list(number)
+
+    def score_once(places: np.ndarray) -> np.ndarray:                                    # (n,) -> (n,) or (n, L)
+        return module.encoder.score([once[i] for i in places])
+
+    scores = _dealt_out(trainer, module, [len(query) + len(document) for query, document in once], score_once, title)
+    return scores[torch.tensor(which, dtype=torch.long, device=scores.device)]
+
+
+def _dealt_out(trainer: pl.Trainer, module: pl.LightningModule, lengths: list[int],
+               compute: Callable[[np.ndarray], np.ndarray], title: str) -> Tensor:
+    """What `compute` gives for n places among N examples, for all of them in their order.  (N,) lengths -> (N, ...)"""
+    # Dealing out examples in the order of their length gives every process the same work and little padding.
+    order = np.argsort(lengths, kind="stable")                                           # (N,)
     mine = order[rank()::world_size()]                                                   # (n,)
     with undisturbed(trainer, module), Progress(disable=not title or rank() > 0, transient=True) as progress:
-        chunks = [mine[start:start + CHUNK] for start in range(0, len(mine), CHUNK)] or [mine]
-        parts = [module.encoder.encode([texts[i] for i in chunk], role)
-                 for chunk in progress.track(chunks, description=title)]
-    values = torch.from_numpy(np.concatenate(parts)).to(module.device)                   # (n, D)
-    return gather_examples(torch.from_numpy(mine).to(module.device), values, len(texts))
+        chunk = CHUNK if title else max(len(mine), 1)
+        chunks = [mine[start:start + chunk] for start in range(0, len(mine), chunk)] or [mine]
+        parts = [compute(places) for places in progress.track(chunks, description=title)]
+    values = torch.from_numpy(np.concatenate(parts)).to(module.device)                   # (n, ...)
+    return gather_examples(torch.from_numpy(mine).to(module.device), values, len(lengths))
 
 
 def from_first_process(numbers: dict[str, float], device: torch.device) -> dict[str, float]:

@@ -1,15 +1,17 @@
-"""Embedding in the middle of a run: every process its share, and no trace afterwards."""
+"""Embedding and scoring in the middle of a run: every process its share, and no trace afterwards."""
+
+from functools import partial
 
 import pytest
 import torch
-from toy_run import toy_module, toy_trainer
+from toy_run import toy_cross_encoder, toy_module, toy_trainer
 from toys import run_in_processes, toy_texts
 
-from lit_embed.callbacks.embedding import embed, from_first_process, undisturbed
+from lit_embed.callbacks.embedding import embed, from_first_process, score, undisturbed
 
 
-def trainer_and_module(backbone, folder, **changes):
-    trainer, module = toy_trainer(folder, [], **changes), toy_module(backbone)
+def trainer_and_module(backbone, folder, make=toy_module, **changes):
+    trainer, module = toy_trainer(folder, [], **changes), make(backbone)
     trainer.strategy.connect(module)
     return trainer, module
 
@@ -43,6 +45,34 @@ def test_two_processes_embed_seven_texts_as_one_does(toy_backbone, tmp_path):
     texts = toy_texts(7)
     expected = embed(*trainer_and_module(toy_backbone, tmp_path), texts, "document")
     run_in_processes(2, embed_my_share, toy_backbone, tmp_path, texts, expected)
+
+
+@pytest.mark.parametrize("count", [0, 1, 7])
+@pytest.mark.parametrize("num_labels", [1, 3])
+def test_score_is_that_of_the_encoder_in_the_same_order(toy_backbone, tmp_path, count, num_labels):
+    trainer, module = trainer_and_module(toy_backbone, tmp_path, partial(toy_cross_encoder, num_labels=num_labels))
+    pairs = list(zip(toy_texts(count), toy_texts(count, seed=1)))
+    found = score(trainer, module, pairs, title="toys")
+    torch.testing.assert_close(found, torch.from_numpy(module.encoder.score(pairs)))
+    assert found.shape == ((count,) if num_labels == 1 else (count, num_labels))
+
+
+def score_my_share(rank, backbone, folder, state, pairs, expected):
+    trainer, module = trainer_and_module(backbone, folder, toy_cross_encoder)
+    module.load_state_dict(state)                                 # the head starts at random
+    seen, of_encoder = [], module.encoder.score
+    module.encoder.score = lambda share: seen.extend(share) or of_encoder(share)
+    found = score(trainer, module, pairs)
+    torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-5)
+    assert len(seen) == len(range(rank, 7, 2)) and found[7:].tolist() == found[:2].tolist()       # equal pairs once
+
+
+def test_two_processes_score_nine_pairs_of_which_two_are_repeats_as_one_does(toy_backbone, tmp_path):
+    pairs = list(zip(toy_texts(7), toy_texts(7, seed=1)))
+    pairs += pairs[:2]
+    trainer, module = trainer_and_module(toy_backbone, tmp_path, toy_cross_encoder)
+    expected = score(trainer, module, pairs)
+    run_in_processes(2, score_my_share, toy_backbone, tmp_path, module.state_dict(), pairs, expected)
 
 
 @pytest.mark.parametrize("grad", [True, False])
