@@ -5,12 +5,11 @@ import pytorch_lightning as pl
 
 from lit_embed.callbacks.embedding import embed, from_first_process
 from lit_embed.callbacks.evaluation import WORST, Evaluated, Evaluation, data_of, log_worst, rows_of
+from lit_embed.callbacks.samples import samples
 from lit_embed.distributed import rank
 from lit_embed.errors import UserError
 from lit_embed.metrics import retrieval_metrics
 from lit_embed.search.retrieval import Ranking, RetrievalTask, rank_answers, retrieval_task
-
-SAMPLES, SHOWN = 3, 3  # questions kept of each evaluation, passages kept of each
 
 
 class HitRate(Evaluation):
@@ -37,7 +36,8 @@ class HitRate(Evaluation):
         found = retrieval_metrics(ranking.relevance, np.array([len(own) for own in task.answers[few]]))
         found = from_first_process(found, module.device)
         metrics = {self.prefix + name: value for name, value in found.items()}
-        self.found = Evaluated(metrics, len(task.corpus), _samples(task, ranking) if rank() == 0 else [])
+        few = samples(task.questions, task.corpus, ranking.nearest, ranking.relevance) if rank() == 0 else []
+        self.found = Evaluated(metrics, len(task.corpus), few)
         if rank() == 0:
             log_worst(trainer, f"{self.prefix}hit_rate", *_worst(task, ranking))
         return metrics
@@ -61,13 +61,6 @@ class HitRate(Evaluation):
             raise UserError(f"{unanswered} of {len(task.questions)} questions of {split} have no answer among the "
                             f"documents of {', '.join(self.corpus)}: add {split} to the `corpus` of HitRate")
         return task
-
-
-def _samples(task: RetrievalTask, ranking: Ranking) -> list[dict]:
-    """A few questions, spread evenly over the task and not chosen for their looks, with what was found first."""
-    places = np.unique(((np.arange(SAMPLES) + 0.5) / SAMPLES * len(task.questions)).astype(int)).tolist()
-    return [{"question": task.questions[i], "found": [task.corpus[j] for j in ranking.nearest[i, :SHOWN]],
-             "right": ranking.relevance[i, :SHOWN].tolist()} for i in places]
 
 
 def _worst(task: RetrievalTask, ranking: Ranking) -> tuple[list[str], list[list[object]]]:

@@ -1,4 +1,4 @@
-"""Pairs with scores to correlate with: those of the data, or true and false pairs where the data has only true ones."""
+"""Pairs with scores to compare with: those of the data, or true and false pairs where the data has only true ones."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -6,7 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from lit_embed.batches import PairRows, text_ids
+from lit_embed.callbacks.evaluation import WORST
 from lit_embed.errors import UserError
+from lit_embed.metrics import ranks
 
 SEED = 42  # the same false pairs in every run, whatever the run's own seed
 
@@ -30,7 +32,7 @@ def scored_pairs(rows: PairRows, true_pairs: int) -> ScoredPairs:
     """
     if rows.labels is not None:
         if np.issubdtype(rows.labels.dtype, np.integer) and len(np.unique(rows.labels)) > 2:
-            raise UserError("Spearman compares with scores, but the labels of these rows are classes: give the "
+            raise UserError("correlations are with scores, but the labels of these rows are classes: give the "
                             "callback other data, for example `data: Sts`")
         return ScoredPairs(rows.queries, rows.documents[0], rows.labels.astype(np.float64))
     queries, documents = rows.queries[:true_pairs], rows.documents[0]
@@ -58,3 +60,15 @@ def _others(rows: PairRows, count: int) -> list[int]:
             place = int(rng.choice(others))
         found.append(place)
     return found
+
+
+def farthest(pairs: ScoredPairs, given: np.ndarray, name: str) -> tuple[list[str], list[list[object]]]:
+    """Columns and rows of a table: the pairs where the order of what a model gave is farthest from that of the scores.
+
+    given    (N,), called `name`
+    """
+    wanted, found = ranks(pairs.scores), ranks(given)                                                 # (N,) each
+    worst = np.argsort(-np.abs(wanted - found), kind="stable")[:WORST]
+    rows = [[pairs.first[i], pairs.second[i], *map(float, (pairs.scores[i], given[i], wanted[i], found[i]))]
+            for i in worst]
+    return ["first", "second", "score", name, "rank_of_score", f"rank_of_{name}"], rows

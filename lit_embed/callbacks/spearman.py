@@ -4,10 +4,10 @@ import numpy as np
 import pytorch_lightning as pl
 
 from lit_embed.callbacks.embedding import embed, from_first_process
-from lit_embed.callbacks.evaluation import WORST, Evaluated, Evaluation, log_worst, rows_of
-from lit_embed.callbacks.scored_pairs import ScoredPairs, scored_pairs
+from lit_embed.callbacks.evaluation import Evaluated, Evaluation, log_worst, rows_of
+from lit_embed.callbacks.scored_pairs import ScoredPairs, farthest, scored_pairs
 from lit_embed.distributed import rank
-from lit_embed.metrics import ranks, similarities, similarity_correlations
+from lit_embed.metrics import similarities, similarity_correlations
 from lit_embed.search.retrieval import distinct
 
 
@@ -40,18 +40,10 @@ class Spearman(Evaluation):
         found = from_first_process(found, module.device)
         self.found = Evaluated({self.prefix + name: value for name, value in found.items()})
         if rank() == 0:
-            log_worst(trainer, f"{self.prefix}spearman", *_worst(pairs, similarities(first, second)["cosine"]))
+            cosines = similarities(first, second)["cosine"]
+            log_worst(trainer, f"{self.prefix}spearman", *farthest(pairs, cosines, "cosine"))
         return self.found.metrics
 
     def _embed(self, trainer: pl.Trainer, module: pl.LightningModule, texts: list[str], role: str) -> np.ndarray:
         once, place = distinct(texts)                        # equal texts must have equal embeddings to the last bit
         return embed(trainer, module, once, role).cpu().numpy()[place]
-
-
-def _worst(pairs: ScoredPairs, cosine: np.ndarray) -> tuple[list[str], list[list[object]]]:
-    """Where the order of cosines is farthest from the order of scores."""
-    wanted, given = ranks(pairs.scores), ranks(cosine)                                                # (N,) each
-    worst = np.argsort(-np.abs(wanted - given), kind="stable")[:WORST]
-    rows = [[pairs.first[i], pairs.second[i], *map(float, (pairs.scores[i], cosine[i], wanted[i], given[i]))]
-            for i in worst]
-    return ["first", "second", "score", "cosine", "rank_of_score", "rank_of_cosine"], rows
