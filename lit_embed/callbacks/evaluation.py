@@ -24,7 +24,8 @@ class Evaluated:
 
     metrics   figures by name, prefix included
     corpus    passages that were searched, None where nothing was
-    samples   a few questions: {"question": text, "found": the first passages, "right": whether each is an answer}
+    samples   a few questions: {"question": text, "found": the first passages, "right": whether each is an answer};
+              where they were re-ranked also "retrieved": what was found "by" what, "found" and "right" as above
     """
 
     metrics: dict[str, float]

@@ -24,9 +24,9 @@ def print_report(console: Console, run: Path, result: dict, before: list[dict], 
     for i, sample in enumerate(after):
         console.print()
         console.print(Text(_line(sample["question"]), style="bold"))
-        for when, found in [("before", before[i : i + 1]), ("after", [sample])]:
-            for shown in found:
-                console.print(_hits(when, shown), no_wrap=True, overflow="ellipsis")
+        retrieved = [(sample["retrieved"]["by"], sample["retrieved"])] if "retrieved" in sample else []
+        for when, found in [*retrieved, *(("before", earlier) for earlier in before[i : i + 1]), ("after", sample)]:
+            console.print(_hits(when, found), no_wrap=True, overflow="ellipsis")
     run = os.path.relpath(run) if run.is_relative_to(Path.cwd()) else run
     if searchable and after:
         question = shlex.quote(_line(after[0]["question"]))
@@ -55,6 +55,8 @@ def _summary(result: dict) -> str:
 
 def _hits(when: str, sample: dict) -> Text:
     text = Text()
+    if not sample["found"]:
+        text.append(f"  {when:6}  - nothing", style="dim")
     for place, (found, right) in enumerate(zip(sample["found"], sample["right"], strict=True), 1):
         text.append(f"{'' if place == 1 else chr(10)}  {when if place == 1 else '':6}  ", style="dim")
         text.append(f"{place} {'*' if right else ' '} {_line(found)}", style="green" if right else "")

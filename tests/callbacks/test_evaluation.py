@@ -2,10 +2,10 @@
 
 import pytest
 import pytorch_lightning as pl
-from toy_run import ToyData, toy_module, toy_trainer
+from toy_run import ToyData, toy_cross_encoder, toy_module, toy_trainer
 
-from lit_embed.callbacks import HitRate, Spearman
-from lit_embed.callbacks.evaluation import FEW, rows_of
+from lit_embed.callbacks import HitRate, PairScores, Rerank, Spearman
+from lit_embed.callbacks.evaluation import FEW, Evaluated, Evaluation, rows_of
 from lit_embed.errors import UserError
 
 
@@ -33,6 +33,40 @@ def test_data_without_validation_is_one_clear_line_at_the_start(toy_backbone, tm
 def test_training_data_without_validation_batches_is_one_clear_line(toy_backbone, tmp_path, callback):
     with pytest.raises(UserError, match="no evaluation would ever run"):
         toy_trainer(tmp_path, [callback(data=ToyData())]).fit(toy_module(toy_backbone), Unsplit(batch_size=4))
+
+
+@pytest.mark.parametrize("callback, module, message", [
+    (Spearman, toy_cross_encoder, "^Spearman compares embeddings, and CrossEncoder has none: use PairScores or Rerank"),
+    (HitRate, toy_cross_encoder, "^HitRate compares embeddings, and CrossEncoder has none: use PairScores or Rerank"),
+    (PairScores, toy_module, "^PairScores scores pairs of texts, which BiEncoder cannot: use Spearman or HitRate"),
+    (Rerank, toy_module, "^Rerank scores pairs of texts, which BiEncoder cannot: use Spearman or HitRate"),
+])
+@pytest.mark.parametrize("stage", ["fit", "validate"])
+def test_a_model_of_the_other_kind_is_one_clear_line(toy_backbone, tmp_path, callback, module, message, stage):
+    trainer = toy_trainer(tmp_path, [callback()])
+    with pytest.raises(UserError, match=message):
+        getattr(trainer, stage)(module(toy_backbone), datamodule=ToyData(batch_size=4))
+
+
+class Words(Evaluation):
+    """The least that an evaluation has to write."""
+
+    def read(self, trainer, split):
+        self.reads = getattr(self, "reads", 0) + 1
+        return sum(len(query.split()) for query in rows_of(trainer, self.data, split).queries)
+
+    def evaluate(self, trainer, module, split):
+        self.found = Evaluated({f"{self.prefix}words": float(self.task(trainer, split))})
+        return self.found.metrics
+
+
+def test_a_new_evaluation_is_read_and_evaluate(toy_backbone, tmp_path):
+    words = Words(prefix="my_")
+    trainer = toy_trainer(tmp_path, [words])
+    trainer.fit(toy_module(toy_backbone), ToyData(batch_size=4))
+    expected = sum(len(query.split()) for query in ToyData().rows("validation").queries)
+    assert trainer.callback_metrics["my_words"] == expected and words.reads == 1
+    assert list(words.history) == [("validation", 2), ("validation", 4)]
 
 
 def test_two_evaluations_under_one_name_are_refused(toy_backbone, tmp_path):
