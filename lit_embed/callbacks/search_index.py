@@ -9,6 +9,7 @@ from lit_embed.callbacks.embedding import embed
 from lit_embed.callbacks.evaluation import rows_of
 from lit_embed.callbacks.hit_rate import HitRate
 from lit_embed.distributed import barrier
+from lit_embed.errors import UserError
 from lit_embed.search import Index, distinct
 from lit_embed.search.fingerprint import fingerprint
 
@@ -22,6 +23,10 @@ class SearchIndex(pl.Callback):
 
     def __init__(self, data: pl.LightningDataModule | None = None, splits: list[str] | None = None):
         self.data, self.splits = data, splits or ["train", "validation"]
+
+    def setup(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
+        if not hasattr(getattr(module, "encoder", None), "encode"):
+            raise UserError(f"SearchIndex keeps embeddings, and {type(module).__name__} has none: take it out")
 
     def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         if trainer.fast_dev_run:

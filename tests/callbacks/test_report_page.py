@@ -46,3 +46,12 @@ def test_without_index_samples_or_a_beginning_the_rest_is_shown():
     shown = page(RESULT | {"before": None, "corpus": None}, [], [SAMPLE], searchable=False)
     assert "lit-embed search" not in shown and "before  1" not in shown and "after   1" in shown
     assert "lit-embed search" not in page(RESULT, [], [])
+
+
+def test_what_was_re_ranked_shows_what_was_found_before_it():
+    missed = {"question": "xyzzy", "found": [], "right": [], "retrieved": {"by": "bm25", "found": [], "right": []}}
+    ranked = SAMPLE | {"retrieved": {"by": "bm25", "found": ["f[int](x)"], "right": [True]}}
+    lines = page(RESULT, [ranked, missed], [ranked, missed], searchable=False).splitlines()
+    shown = [line.split()[0] for line in lines if line.startswith(("  bm25", "  before", "  after"))]
+    assert shown == ["bm25", "before", "after"] * 2
+    assert sum(line.endswith("- nothing") for line in lines) == 3

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from toy_run import ToyData, toy_module, toy_trainer
+from toy_run import ToyData, toy_cross_encoder, toy_module, toy_trainer
 
 from lit_embed.batches import PairRows
 from lit_embed.callbacks import HitRate, ModelFolder, SearchIndex
+from lit_embed.errors import UserError
 from lit_embed.models import TextEncoder
 from lit_embed.search import Index
 from lit_embed.search.fingerprint import fingerprint
@@ -44,3 +45,8 @@ def test_it_takes_the_data_of_hit_rate_unless_it_has_its_own(toy_backbone, tmp_p
 def test_a_fast_dev_run_leaves_nothing(toy_backbone, tmp_path):
     toy_trainer(tmp_path, [SearchIndex()], fast_dev_run=True).fit(toy_module(toy_backbone), ToyData(batch_size=4))
     assert not (tmp_path / "index").exists()
+
+
+def test_a_model_without_embeddings_is_one_clear_line(toy_backbone, tmp_path):
+    with pytest.raises(UserError, match="CrossEncoder has none: take it out"):
+        toy_trainer(tmp_path, [SearchIndex()]).fit(toy_cross_encoder(toy_backbone), ToyData(batch_size=4, classes=2))
