@@ -24,28 +24,30 @@ def dropout(x: Tensor, p: float, training: bool = True) -> Tensor:
 class _Dropout(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x: Tensor, p: float) -> Tensor:
-        kept = _kept(x.numel(), p)
+        kept = kept_bits(x.numel(), p).view(x.shape)
         ctx.save_for_backward(kept)
-        ctx.scale = 1 / (1 - p)
-        return _drop(x, kept, ctx.scale)
+        ctx.p = p
+        return drop(x, kept, p)
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:
-        return _drop(grad, *ctx.saved_tensors, ctx.scale), None
+        return drop(grad, *ctx.saved_tensors, ctx.p), None
 
 
-def _kept(count: int, p: float) -> Tensor:
-    """(count,) int16: all bits set where an element stays, none where it goes."""
+def kept_bits(count: int, p: float) -> Tensor:
+    """(count,) int16: all bits set where an element stays, with probability 1 - p, none where it goes."""
     lanes = torch.empty(-(-count // 4), dtype=torch.int64).random_(-2**63, None).view(torch.int16)[:count]
     # A lane of 0 .. 2^15 - 1 minus the share that stays is negative where it stays; the shift spreads the sign.
     return lanes.bitwise_and_(2**BITS - 1).sub_(round((1 - p) * 2**BITS)).bitwise_right_shift_(BITS)
 
 
-def _drop(x: Tensor, kept: Tensor, scale: float) -> Tensor:
+def drop(x: Tensor, kept: Tensor | None, p: float) -> Tensor:
+    """x / (1 - p) where it stays, 0 where it goes; kept (x.shape) from kept_bits, None for everything."""
+    if kept is None:
+        return x
     integers = INTEGERS[x.element_size()]
-    bits = x.contiguous().view(integers) & kept.view(x.shape).to(integers)
-    return bits.view(x.dtype).mul_(scale)
+    return (x.contiguous().view(integers) & kept.to(integers)).view(x.dtype).mul_(1 / (1 - p))
 
 
 class Dropout(nn.Dropout):

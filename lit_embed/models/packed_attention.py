@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface
 
-from lit_embed.models.dropout import dropout
+from lit_embed.models.dropout import dropout as fast_dropout
+from lit_embed.models.half_attention import half_attention
 from lit_embed.models.varlen import varlen_attention
 
 PACKED = "lit_embed_packed"
@@ -98,20 +99,16 @@ def packed_attention(module: nn.Module, query: Tensor, key: Tensor, value: Tenso
     return out.unsqueeze(0), None
 
 
-def _attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, scaling: float, share_dropped: float) -> Tensor:
-    wide = q.dtype in (torch.float32, torch.float64)
-    if q.is_cuda or not share_dropped and (wide or not torch.is_grad_enabled()):
-        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=share_dropped, scale=scaling)
-    # On CPU the fused kernel's backward is slow in bf16 for short texts, and it has no dropout: plain products win there.
-    scores = torch.matmul(q, k.transpose(-1, -2))                                      # (n, heads, T, T)
-    if mask is None:
-        scores = scores * scaling
-    else:                                  # one addition over the scores: filling them in place of it costs ten times that
-        hidden = torch.zeros_like(mask, dtype=scores.dtype).masked_fill_(~mask, torch.finfo(scores.dtype).min)
-        scores = torch.add(hidden, scores, alpha=scaling)
-    wider = torch.float32 if scores.dtype != torch.float64 else torch.float64
-    shares = torch.softmax(scores, dim=-1, dtype=wider).to(v.dtype)
-    return torch.matmul(dropout(shares, share_dropped), v)
+def _attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, scaling: float, dropout: float) -> Tensor:
+    half = q.dtype in (torch.bfloat16, torch.float16)
+    if q.is_cuda or not dropout and not (half and torch.is_grad_enabled()):
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout, scale=scaling)
+    if half:
+        return half_attention(q, k, v, mask, scaling, dropout)
+    scores = torch.matmul(q, k.transpose(-1, -2)) * scaling                            # (n, heads, T, T)
+    if mask is not None:
+        scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
+    return torch.matmul(fast_dropout(torch.softmax(scores, dim=-1), dropout), v)
 
 
 def no_mask(*_, **__) -> None:

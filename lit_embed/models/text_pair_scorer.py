@@ -124,4 +124,7 @@ class TextPairScorer(nn.Module):
         Raises
             UserError   there is no cross-encoder
         """
-        return cls(str(path), **{**scorer_folder.settings(path), **changes})
+        made = cls(str(path), **{**scorer_folder.settings(path), **changes})
+        if made.new_head and "num_labels" not in changes:
+            raise UserError(f"{path} is damaged: it has no weights for its classification head")
+        return made
