@@ -47,34 +47,34 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def read_texts(source: str, column: str | None) -> list[str]:
+def read_texts(source: str, column: str | None, option: str = "--input") -> list[str]:
     """The texts of a file, or of standard input: one a line, empty lines included, so that row i is line i.
 
     Raises
         UserError   no such file or column, undecodable bytes, a row without text
     """
     if source != "-" and Path(source).suffix.lower() in READERS:
-        return _column(source, column)
+        return _column(source, column, option)
     if column is not None:
         raise UserError(f"--column {column}: {source} has no columns; those of {', '.join(READERS)} files have")
     try:
         content = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
     except OSError as error:
-        raise UserError(f"--input {source}: {error.strerror}") from error
+        raise UserError(f"{option} {source}: {error.strerror}") from error
     texts = []
     for number, line in enumerate(content.removesuffix(b"\n").split(b"\n") if content else [], 1):
         try:
             texts.append(line.removesuffix(b"\r").decode("utf8"))
         except UnicodeDecodeError as error:
-            raise UserError(f"--input {source}, line {number}: not UTF-8 ({error.reason})") from error
+            raise UserError(f"{option} {source}, line {number}: not UTF-8 ({error.reason})") from error
     return texts
 
 
-def _column(source: str, column: str | None) -> list[str]:
+def _column(source: str, column: str | None, option: str) -> list[str]:
     table = read_file(Path(source))
     there = f"the columns are {', '.join(table.column_names)}"
     if column is None:
-        raise UserError(f"--input {source}: name the column of the texts with --column; {there}")
+        raise UserError(f"{option} {source}: name the column of the texts with --column; {there}")
     if column not in table.column_names:
         raise UserError(f"--column {column}: {source} has none of this name; {there}")
     texts = table[column].to_pylist()
