@@ -69,6 +69,21 @@ def toy_texts(count: int, seed: int = 0) -> list[str]:
     return texts
 
 
+def toy_pairs(count: int) -> list[tuple[str, str]]:
+    """With empty texts, texts that are too long, and texts that stand in several pairs."""
+    texts = toy_texts(count)
+    return [*zip(texts, texts[::-1]), *((texts[0], text) for text in texts[1:4]), ("", texts[1]), (texts[1], ""), ("", ""),
+            ("the cat " * 20, "a dog " * 20), ("the cat " * 20, "a dog")]
+
+
+def lively(scorer: torch.nn.Module) -> torch.nn.Module:
+    """The TextPairScorer with a head large enough that its scores differ."""
+    for name, weight in scorer.backbone.named_parameters():
+        if weight.ndim == 2 and not name.startswith(scorer.backbone.base_model_prefix + "."):
+            torch.nn.init.normal_(weight, std=0.3)
+    return scorer
+
+
 def run_in_processes(world: int, function: Callable, *arguments: object) -> None:
     """function(rank, *arguments) in `world` processes of one gloo group; an exception in one fails the test."""
     with socket.socket() as free:
