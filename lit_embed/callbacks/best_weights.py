@@ -3,8 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import pytorch_lightning as pl
+
+# The best checkpoint of a run, for as long as its trainer lives: (path, time of writing) and what was read.
+_LOADED: WeakKeyDictionary[pl.Trainer, tuple[tuple[str, int], dict]] = WeakKeyDictionary()
 
 
 @contextmanager
@@ -18,8 +22,7 @@ def best_weights(trainer: pl.Trainer, module: pl.LightningModule) -> Iterator[in
     if not paths:
         yield trainer.global_step
         return
-    # A resumed run names the best file of the checkpoint it was given, so it is read as one: tensors and plain values.
-    best = trainer.strategy.checkpoint_io.load_checkpoint(paths[0], map_location="cpu", weights_only=True)
+    best = _loaded(trainer, paths[0])
     if best["global_step"] == trainer.global_step:
         yield trainer.global_step
         return
@@ -29,3 +32,13 @@ def best_weights(trainer: pl.Trainer, module: pl.LightningModule) -> Iterator[in
         yield best["global_step"]
     finally:
         module.load_state_dict(last)
+
+
+def _loaded(trainer: pl.Trainer, path: str) -> dict:
+    """Steps and weights of a checkpoint, read once for all callbacks of a run that ask."""
+    file = (path, Path(path).stat().st_mtime_ns)
+    if trainer not in _LOADED or _LOADED[trainer][0] != file:
+        # A resumed run names the best file of the checkpoint it was given: it is read as tensors and plain values.
+        best = trainer.strategy.checkpoint_io.load_checkpoint(path, map_location="cpu", weights_only=True)
+        _LOADED[trainer] = file, {name: best[name] for name in ("global_step", "state_dict")}
+    return _LOADED[trainer][1]
