@@ -48,10 +48,12 @@ def read_retrieval_set(path: str, split: str | None = None, query: str | None = 
             raise UserError(f"{path} holds a corpus, queries and qrels: there --query, --document, --corpus and --name "
                             "have nothing to choose")
         found = read_beir(path, split or "test", on_bad_row)
-        return found if questions is None else found.sample(questions, seed)
+        return found if questions is None or _too_many(questions, len(found), path) else found.sample(questions, seed)
     sheet = read_split(path, name, split or _usual(split_names(path, name)))
     columns = _columns(sheet, query, document)
-    asked = _pairs(sheet if questions is None else _drawn(sheet, questions, seed), columns, on_bad_row)
+    if questions is not None and not _too_many(questions, len(sheet), path):
+        sheet = sheet.take(np.sort(np.random.default_rng(seed).permutation(len(sheet))[:questions]))
+    asked = _pairs(sheet, columns, on_bad_row)
     found = RetrievalSet.of_task(retrieval_task(asked, _corpus(path, name, corpus, columns, asked, on_bad_row)))
     if not len(found):
         raise UserError(f"{path}: none of the questions has its passage in the corpus ({', '.join(corpus)})")
@@ -76,10 +78,10 @@ def _columns(sheet: Sheet, query: str | None, document: str | None) -> tuple[str
     return query, document
 
 
-def _drawn(sheet: Sheet, count: int, seed: int) -> Sheet:
-    if count > len(sheet):
-        notice(f"{sheet.sources[0]}: there are {len(sheet)} questions, not {count}: all are asked")
-    return sheet.take(np.sort(np.random.default_rng(seed).permutation(len(sheet))[:count]))
+def _too_many(questions: int, there: int, path: str) -> bool:
+    if questions > there:
+        notice(f"{path}: there are {there} questions, not {questions}: all are asked")
+    return questions >= there
 
 
 def _pairs(sheet: Sheet, columns: tuple[str, str], on_bad_row: str) -> PairRows:
