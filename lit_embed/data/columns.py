@@ -50,11 +50,12 @@ def classes(sheet: Sheet, column: str, allowed: int | list[str]) -> np.ndarray:
 
 
 def pair_rows(sheet: Sheet, query: str, document: str, on_bad_row: str, negatives: list[str] | None = None,
-              labels: np.ndarray | None = None, label: str = "label") -> PairRows:
+              labels: np.ndarray | None = None, label: str = "label", skip: str = "data.on_bad_row: skip") -> PairRows:
     """The pairs of a sheet; a row with a missing text or label is an error, or left out if on_bad_row is "skip".
 
     negatives   columns of one text each, or of a list of texts each
     labels      (N,) of scores() or classes(), read from the column `label`
+    skip        how the user asks for such rows to be left out
     """
     if query == document:
         raise UserError(f"query and document are the same column '{query}'; pairs need two")
@@ -70,7 +71,7 @@ def pair_rows(sheet: Sheet, query: str, document: str, on_bad_row: str, negative
     if bad.any() and on_bad_row == "error":
         row = int(np.flatnonzero(bad)[0])
         name = next(name for name, rows in missing.items() if rows[row])
-        hint = "fill it, or leave such rows out with data.on_bad_row: skip"
+        hint = f"fill it, or leave such rows out with {skip}"
         raise UserError(f"{sheet.where(row)}: column '{name}' is empty; {hint}")
     if bad.all():
         raise UserError(f"{sheet.sources[0]}: no row has all of {', '.join(missing)}")

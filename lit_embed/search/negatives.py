@@ -47,8 +47,8 @@ class Rules:
         if not 1 <= first <= last:
             raise UserError(f"ranks {first} to {last}: the first is 1 or more, the last no less than the first")
         if last - first + 1 < self.count:
-            raise UserError(f"ranks {first} to {last} hold {last - first + 1} candidates, but {self.count} negatives are "
-                            "wanted")
+            raise UserError(f"ranks {first} to {last} hold {last - first + 1} candidates, but {self.count} negatives "
+                            "are wanted")
         if (self.margin or 0) < 0 or not 0 <= (self.relative_margin or 0) < 1:
             raise UserError("margins keep negatives below the positive: margin is 0 or more, relative_margin from 0 to "
                             "below 1")
