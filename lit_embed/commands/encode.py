@@ -7,6 +7,7 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +17,7 @@ import torch
 from lit_embed.data.read_file import READERS, read_file
 from lit_embed.errors import UserError
 from lit_embed.files import write_beside
+from lit_embed.models.inference import Precision
 from lit_embed.models import TextEncoder, TextPairScorer
 from lit_embed.run.arguments import one_line_parser
 from lit_embed.run.messages import quiet
@@ -29,7 +31,7 @@ def run(arguments: list[str]) -> None:
         raise UserError(f"--output {output}: the name must end in {' or '.join(WRITERS)}")
     quiet()
     texts = read_texts(options.input, options.column)
-    encoder = open_encoder(options.model)
+    encoder = open_encoder(options.model, precision=options.precision)
     embeddings = encoder.encode(texts, options.role, options.batch_tokens, progress=True)          # (N, D)
     with write_beside(output) as beside:
         WRITERS[output.suffix](beside, texts, embeddings)
@@ -44,6 +46,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--output", required=True, help="X.npy: float32 (N, D); X.parquet: columns text and embedding")
     made.add_argument("--role", choices=["text", "query", "document"], default="text", help="whose prefix goes before each text")
     made.add_argument("--batch_tokens", type=int, help="tokens in one pass (default: what suits the device)")
+    add_precision(made)
     return made
 
 
@@ -84,19 +87,29 @@ def _column(source: str, column: str | None, option: str) -> list[str]:
     return texts
 
 
-def open_encoder(folder: str | Path, max_length: int | None = None) -> TextEncoder:
+def open_encoder(folder: str | Path, max_length: int | None = None, precision: Precision = "float32") -> TextEncoder:
     """The model of a folder, on the GPU if there is one; max_length cuts texts elsewhere than the folder says."""
     if not (Path(folder) / "config.json").is_file() and not (Path(folder) / "modules.json").is_file():
         raise UserError(f"no model in {folder}: give <run>/model or another folder with a config.json")
     changes = {} if max_length is None else {"max_length": max_length}
-    return TextEncoder.from_folder(folder, **changes).to(device_here())
+    encoder = TextEncoder.from_folder(folder, **changes).to(device_here())
+    encoder.precision = precision
+    return encoder
 
 
-def open_scorer(folder: str | Path) -> TextPairScorer:
+def open_scorer(folder: str | Path, precision: Precision = "float32") -> TextPairScorer:
     """The cross-encoder of a folder, on the GPU if there is one."""
     if not (Path(folder) / "config.json").is_file():
         raise UserError(f"no cross-encoder in {folder}: give <run>/model or another folder with a config.json")
-    return TextPairScorer.from_folder(folder).to(device_here())
+    scorer = TextPairScorer.from_folder(folder).to(device_here())
+    scorer.precision = precision
+    return scorer
+
+
+def add_precision(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--precision", choices=get_args(Precision), default="float32",
+                        help="of the model's products: bfloat16 is two to three times as fast where the machine has it, and moves a "
+                             "cosine by a few thousandths (default float32)")
 
 
 def device_here() -> torch.device | str:

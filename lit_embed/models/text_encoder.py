@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from lit_embed.batches import Tokens
 from lit_embed.errors import UserError
 from lit_embed.models import folder
-from lit_embed.models.backbone import evaluating, load_backbone, probe, run_packed, run_padded
+from lit_embed.models.backbone import load_backbone, probe, run_packed, run_padded
+from lit_embed.models.inference import Precision, inferring
 from lit_embed.models.micro_batches import in_micro_batches, micro_batches
 from lit_embed.models.pooling import POOLINGS, pool
 from lit_embed.models.resolve import resolve
@@ -51,6 +52,7 @@ class TextEncoder(nn.Module):
             raise UserError(f"normalization {normalization!r}: there are none and l2")
         self.backbone = load_backbone(backbone)
         check_positions(self.backbone.config, backbone, max_length)
+        self.precision: Precision = "float32"
         self.settings = {"backbone": backbone}              # the attribute of that name is the model itself
         self.pooling, self.max_length, self.normalization = pooling, max_length, normalization
         self.query_prefix, self.document_prefix, self.max_tokens = query_prefix, document_prefix, max_tokens
@@ -83,6 +85,8 @@ class TextEncoder(nn.Module):
                progress: bool = False) -> np.ndarray:
         """Embeddings of any number of texts, in eval mode, without gradient; order kept.  -> (N, D) float32
 
+        Computed in `self.precision`: float32, or bfloat16 or float16 for machines that multiply those faster.
+
         role           which prefix goes before each text: none, the query's, or the document's
         batch_tokens   tokens in one pass (default: 4,096 on CPU, where small passes stay in cache, 65,536 on a GPU)
         progress       show texts done and the time left, on standard error
@@ -90,7 +94,7 @@ class TextEncoder(nn.Module):
         prefix = {"text": "", "query": self.query_prefix, "document": self.document_prefix}[role]
         batch_tokens = batch_tokens or (4_096 if self.device.type == "cpu" else 65_536)
         embeddings = np.zeros((len(texts), self.width), dtype=np.float32)
-        with evaluating(self), Progress(console=Console(stderr=True), disable=not progress) as bar:
+        with inferring(self, self.precision, self.device), Progress(console=Console(stderr=True), disable=not progress) as bar:
             done = bar.add_task("encoding", total=len(texts))
             for places, part in self._encode_parts(texts, prefix, batch_tokens):
                 embeddings[places] = part.float().cpu().numpy()

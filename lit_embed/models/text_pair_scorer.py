@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from lit_embed.batches import Tokens
 from lit_embed.errors import UserError
 from lit_embed.models import scorer_folder
-from lit_embed.models.backbone import evaluating
 from lit_embed.models.classifier import load_classifier, logits_packed, logits_padded, probe_classifier
+from lit_embed.models.inference import Precision, inferring
 from lit_embed.models.micro_batches import in_micro_batches, micro_batches
 from lit_embed.models.pair_template import JoinedPairs
 from lit_embed.models.pair_tokenizer import PairTokenizer
@@ -41,6 +41,7 @@ class TextPairScorer(nn.Module):
             raise UserError(f"num_labels {num_labels}: give 1 for a score, or the number of classes")
         self.backbone, self.new_head = load_classifier(backbone, num_labels)
         check_positions(self.backbone.config, backbone, max_length)
+        self.precision: Precision = "float32"
         self.settings = {"backbone": backbone}              # the attribute of that name is the model itself
         self.num_labels, self.max_length, self.max_tokens = num_labels, max_length, max_tokens
         self.query_prefix, self.document_prefix = query_prefix, document_prefix
@@ -80,7 +81,7 @@ class TextPairScorer(nn.Module):
         return logits if logits.dtype == torch.float64 else logits.float()
 
     def score(self, pairs: Sequence[tuple[str, str]], batch_tokens: int | None = None, progress: bool = False) -> np.ndarray:
-        """Scores of any number of pairs, in eval mode, without gradient; order kept.
+        """Scores of any number of pairs, in eval mode, without gradient, in `self.precision`; order kept.
 
         -> (N,) float32, or (N, L) with several labels, as sentence_transformers.CrossEncoder.predict gives them
 
@@ -89,7 +90,7 @@ class TextPairScorer(nn.Module):
         """
         batch_tokens = batch_tokens or (4_096 if self.device.type == "cpu" else 65_536)
         scores = np.zeros((len(pairs), self.num_labels), dtype=np.float32)
-        with evaluating(self), Progress(console=Console(stderr=True), disable=not progress) as bar:
+        with inferring(self, self.precision, self.device), Progress(console=Console(stderr=True), disable=not progress) as bar:
             done = bar.add_task("scoring", total=len(pairs))
             joined = self._join(pairs)
             for part in micro_batches(joined.lengths, batch_tokens, self.packed):
