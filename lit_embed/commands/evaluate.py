@@ -38,8 +38,10 @@ def run(arguments: list[str]) -> None:
     ks = chosen_ks(options, len(asked.passages))
     models = {"base": options.base, "dense": options.model}
     needed = [name for name in models if any(needs(system, name) for system in systems)]
-    encoders = {name: partial(open_encoder(models[name], options.max_length).encode, progress=True) for name in needed}
-    score = open_reranker(options.cross_encoder) if any(name.endswith(RERANK) for name in systems) else None
+    encoders = {name: partial(open_encoder(models[name], options.max_length, options.precision).encode, progress=True)
+                for name in needed}
+    rerank = any(name.endswith(RERANK) for name in systems)
+    score = open_reranker(options.cross_encoder, options.precision) if rerank else None
     retrieve = candidates(options, asked)
     depth = min(max(*ks, retrieve, DEEP), len(asked.passages))
     found = run_systems(systems, asked, encoders, score, depth, retrieve, options.keep, options.similarity)
@@ -65,8 +67,8 @@ def candidates(options: argparse.Namespace, asked: RetrievalSet) -> int:
     return min(options.retrieve, len(asked.passages))
 
 
-def open_reranker(folder: str):
-    scorer = open_scorer(folder)
+def open_reranker(folder: str, precision: str):
+    scorer = open_scorer(folder, precision)
     if scorer.num_labels != 1:
         raise UserError(f"the cross-encoder in {folder} has {scorer.num_labels} classes: re-ranking needs one score")
     return partial(scorer.score, progress=True)

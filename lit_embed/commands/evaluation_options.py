@@ -5,6 +5,7 @@ from pathlib import Path
 
 from lit_embed.commands.evaluation_plot import FORMATS
 from lit_embed.errors import UserError
+from lit_embed.commands.encode import add_precision
 from lit_embed.run.arguments import one_line_parser
 from lit_embed.run.retrieval_systems import RERANK
 
@@ -28,6 +29,7 @@ def parser(docstring: str) -> argparse.ArgumentParser:
     made.add_argument("--bootstrap", type=int, default=1000, help="resamples for the intervals (default 1000)")
     made.add_argument("--json", metavar="OUT", help="all figures, intervals and times into a file")
     made.add_argument("--plot", metavar="OUT.png", help=f"HitRate, MRR and nDCG as bars ({', '.join(FORMATS)})")
+    add_precision(made)
     return made
 
 

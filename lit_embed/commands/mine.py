@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from lit_embed.batches import text_ids
-from lit_embed.commands.encode import open_encoder, open_scorer, read_texts
+from lit_embed.commands.encode import add_precision, open_encoder, open_scorer, read_texts
 from lit_embed.commands.mining_report import MinedPairs, report, show, write_pairs, write_report
 from lit_embed.data.read_file import READERS
 from lit_embed.data.read_pairs import read_pairs
@@ -93,6 +93,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--seed", type=int, default=42, help="of everything random (default 42)")
     made.add_argument("--output", required=True, metavar="MINED.parquet", help="where the pairs and their negatives go")
     made.add_argument("--report", metavar="REPORT.json", help="counts and examples as a file, too")
+    add_precision(made)
     return made
 
 
@@ -127,7 +128,7 @@ def open_judge(options: argparse.Namespace, questions: list[str], passages: list
     """The cross-encoder's score of question i and passage j, by their numbers."""
     if not options.judge:
         return None
-    scorer = open_scorer(options.judge)
+    scorer = open_scorer(options.judge, options.precision)
     if scorer.num_labels != 1:
         raise UserError(f"--judge {options.judge}: it gives {scorer.num_labels} scores a pair, and margins need one")
     return lambda asked, places: scorer.score([(questions[i], passages[j]) for i, j in zip(asked, places)])
@@ -138,7 +139,7 @@ def open_source(options: argparse.Namespace, task: MiningTask, questions: list[s
         return AtRandom(task.identities, len(passages), options.seed)
     if options.by == "bm25":
         return ByWords(questions, Bm25.build(passages))
-    encoder = open_encoder(options.model)
+    encoder = open_encoder(options.model, precision=options.precision)
     vectors = encoder.encode(passages, "document", progress=True)                                        # (M, D)
     asked = encoder.encode(questions, "query", progress=True)                                            # (Q, D)
     index = Index.build(vectors, passages, kind="flat")
