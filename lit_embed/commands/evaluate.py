@@ -48,7 +48,7 @@ def run(arguments: list[str]) -> None:
     folders = {name: models[name] for name in needed} | ({"rerank": options.cross_encoder} if score else {})
     result = report(found, asked, ks, options.bootstrap, options.seed) | {
         "data": options.data, "models": folders, "retrieve": retrieve, "keep": options.keep, "k": list(ks),
-        "resamples": options.bootstrap, "seed": options.seed}
+        "resamples": options.bootstrap, "seed": options.seed, "precision": options.precision}
     finish(result, options)
 
 

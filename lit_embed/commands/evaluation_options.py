@@ -3,9 +3,9 @@
 import argparse
 from pathlib import Path
 
+from lit_embed.commands.encode import add_precision
 from lit_embed.commands.evaluation_plot import FORMATS
 from lit_embed.errors import UserError
-from lit_embed.commands.encode import add_precision
 from lit_embed.run.arguments import one_line_parser
 from lit_embed.run.retrieval_systems import RERANK
 
