@@ -1,8 +1,9 @@
-"""Search results for the eye: one table a query, long documents cut short, the words that answer it in bold."""
+"""Search results: for the eye a table a query, long documents cut short, words in bold; for programs a line of JSON."""
 
+import json
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from rich.console import Console
 from rich.table import Table
@@ -17,6 +18,12 @@ class Hit:
     score: float
     id: str
     text: str
+
+
+def json_lines(queries: list[str], hits: list[list[Hit]]) -> list[str]:
+    """For each query its text and its results, all that is known of them."""
+    return [json.dumps({"query": query, "results": [asdict(hit) for hit in row]}, ensure_ascii=False)
+            for query, row in zip(queries, hits, strict=True)]
 
 
 def show(query: str, hits: list[Hit], total: int, score_name: str,

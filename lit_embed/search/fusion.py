@@ -1,5 +1,9 @@
 """Several rankings of the same corpus into one: by rank (reciprocal rank fusion) or by score (weighted, normalised).
 
+Which is better depends on the data: by scores, half each, gains more than by rank where one side is clearly the better
+one (600 KorQuAD questions over 960 passages, MRR@10: meaning .869, words .946, by rank .914, by scores .955; SciFact's
+questions over 1,097 of its passages, nDCG@10: .764, .777, .801, .830). By rank needs scores of no particular scale.
+
 A ranking is what every search here returns: scores (Q, K) and places (Q, K), best first, place -1 where there is none.
 """
 

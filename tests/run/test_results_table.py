@@ -1,6 +1,16 @@
 """Results for the eye: everything that was found, long documents cut, words in bold, brackets as they are."""
 
-from lit_embed.run.results_table import LONGEST, Hit, _document, show
+import json
+
+from lit_embed.run.results_table import LONGEST, Hit, _document, json_lines, show
+
+
+def test_a_line_of_json_holds_a_query_and_its_results():
+    lines = json_lines(["눈", "b\nc"], [[Hit(1, 0.5, "d", "x\ny")], []])
+    assert "눈" in lines[0] and all("\n" not in line for line in lines)
+    assert [json.loads(line) for line in lines] == [
+        {"query": "눈", "results": [{"rank": 1, "score": 0.5, "id": "d", "text": "x\ny"}]},
+        {"query": "b\nc", "results": []}]
 
 
 def test_a_table_has_a_row_for_each_hit(capsys):
