@@ -57,3 +57,8 @@ def test_a_mistake_is_one_line(model, capsys, words, said):
     assert odd_one_out("--model", model, *words) == 2
     line = capsys.readouterr().err.strip()
     assert line.startswith("lit-embed: error: ") and said in line and "\n" not in line
+
+
+def test_a_car_is_no_meal(real_models, capsys):
+    assert odd_one_out("--model", str(real_models / "minilm-l6"), "breakfast", "lunch", "dinner", "car", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["odd_one_out"] == "car"
