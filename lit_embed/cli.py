@@ -21,6 +21,7 @@ Train text-embedding models, embed texts with them, search with them.
   mine       add hard negatives to a file of pairs
   similarity, odd-one-out
              a handful of sentences: how alike is each to each, and which does not belong
+  compare    the first step at which two runs differ
   verify     is the gradient the same however a batch is run? In parts, in chunks, over processes, in bf16
 
 Every field of a config is an option too (--model.encoder.backbone FOLDER --data.path FOLDER --trainer.max_steps N);
@@ -29,7 +30,7 @@ lit-embed COMMAND --help says more.
 """
 COMMANDS = {"fit": "train", "validate": "train", "test": "train", "predict": "train",
             "encode": "encode", "index": "index", "search": "search", "evaluate": "evaluate", "mine": "mine",
-            "similarity": "similarity", "odd-one-out": "odd_one_out", "verify": "verify"}
+            "similarity": "similarity", "odd-one-out": "odd_one_out", "compare": "compare", "verify": "verify"}
 
 
 def main(arguments: list[str] | None = None) -> int:
