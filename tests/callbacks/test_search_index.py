@@ -22,8 +22,8 @@ def test_the_index_holds_each_document_of_train_and_validation_once(toy_backbone
     module = toy_module(toy_backbone)
     toy_trainer(tmp_path, [SearchIndex()], max_epochs=1).fit(module, SamePassage(batch_size=4))
     index = Index.open(tmp_path / "index")
-    assert index.texts == ["the one passage", *(text for split in ("train", "validation")
-                                                for text in SamePassage().rows(split).documents[0][3:])]
+    assert list(index.texts) == ["the one passage", *(text for split in ("train", "validation")
+                                                      for text in SamePassage().rows(split).documents[0][3:])]
     scores, places = index.search(module.encoder.encode(index.texts, "document"), 1)
     np.testing.assert_array_equal(places[:, 0], range(len(index)))
     np.testing.assert_allclose(scores, 1, atol=1e-5)
@@ -32,7 +32,9 @@ def test_the_index_holds_each_document_of_train_and_validation_once(toy_backbone
 def test_the_index_knows_the_model_of_its_run(toy_backbone, tmp_path):
     trainer = toy_trainer(tmp_path, [SearchIndex(), ModelFolder()], max_epochs=1)
     trainer.fit(toy_module(toy_backbone), ToyData(batch_size=4))
-    assert Index.open(tmp_path / "index").model == fingerprint(TextEncoder.from_folder(tmp_path / "model"))
+    model = TextEncoder.from_folder(tmp_path / "model")
+    assert Index.open(tmp_path / "index").model == fingerprint(model)
+    Index.open(tmp_path / "index").check_model(fingerprint(model), model.width)
 
 
 @pytest.mark.parametrize("own, count", [(None, 5 + 3), (ToyData(train=2, held_out=1), 2 + 1)])
