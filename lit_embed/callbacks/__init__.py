@@ -4,7 +4,7 @@ from lit_embed.callbacks.hit_rate import HitRate
 from lit_embed.callbacks.model_folder import ModelFolder
 from lit_embed.callbacks.pair_scores import PairScores
 from lit_embed.callbacks.report import Report
-from lit_embed.callbacks.rerank import Rerank
+from lit_embed.callbacks.reranking import Rerank
 from lit_embed.callbacks.search_index import SearchIndex
 from lit_embed.callbacks.spearman import Spearman
 from lit_embed.callbacks.throughput import Throughput
