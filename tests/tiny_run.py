@@ -28,3 +28,14 @@ def config(backbone: str, pairs: Path) -> dict:
 def write_config(file: Path, content: dict) -> Path:
     file.write_text(yaml.safe_dump(content), encoding="utf8")
     return file
+
+
+def cross_encoder_config(backbone: str, pairs: Path) -> dict:
+    """The same experiment with a cross-encoder: each question with its answer and one that is not."""
+    content = config(backbone, pairs)
+    encoder = {"class_path": "lit_embed.models.TextPairScorer", "init_args": {"backbone": backbone, "max_length": 32}}
+    content["model"] = {"class_path": "lit_embed.modules.CrossEncoder", "init_args": {"encoder": encoder}}
+    content["data"]["init_args"]["random_negatives"] = 1
+    content["trainer"]["callbacks"] = [{"class_path": "lit_embed.callbacks.PairScores"},
+                                       {"class_path": "lit_embed.callbacks.Rerank", "init_args": {"candidates": 3}}]
+    return content

@@ -18,7 +18,7 @@ from lit_embed.batches import Tokens
 from lit_embed.errors import UserError
 from lit_embed.models.backbone import PADDED, evaluating, packed_inputs, padded_inputs, probe, probe_texts
 from lit_embed.models.packed_attention import PACKED
-from lit_embed.models.pooling import pool
+from lit_embed.models.pooling import cls, pool
 from lit_embed.models.weights import load_weights, quietly
 
 log = logging.getLogger(__name__)
@@ -76,10 +76,12 @@ def _one_vector_each(model: PreTrainedModel, lengths: Tensor) -> Iterator[None]:
     body = model.base_model
     # A pooler, where there is one, stands between the encoder and the head and belongs behind the change.
     last = getattr(body, "encoder", body)
-    pooling = "mean" if getattr(model.config, "classifier_pooling", "cls") == "mean" else "cls"
+    takes_mean = getattr(model.config, "classifier_pooling", "cls") == "mean"
 
     def shorten(_: object, __: object, output: ModelOutput) -> ModelOutput:
-        output.last_hidden_state = pool(output.last_hidden_state[0], lengths, pooling).unsqueeze(1)
+        hidden = output.last_hidden_state[0]                                                       # (S, D)
+        vectors = pool(hidden, lengths, "mean") if takes_mean else cls(hidden, lengths)            # (N, D)
+        output.last_hidden_state = vectors.unsqueeze(1)
         return output
 
     handle = last.register_forward_hook(shorten)

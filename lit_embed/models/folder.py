@@ -48,15 +48,18 @@ def settings(path: str | Path) -> dict[str, object]:
     path = Path(path)
     if not (path / "config.json").is_file():
         raise UserError(f"{path} is not a model folder: it has no config.json")
-    if not (path / "modules.json").is_file():                # a bare Hugging Face folder says nothing about pooling
+    modules = _modules(path)
+    kinds = read_json(path / "config.json").get("architectures") or [""]
+    if kinds[0].endswith("ForSequenceClassification") and "Pooling" not in modules:
+        raise UserError(f"{path} is a cross-encoder, which scores pairs of texts and has no embeddings: give the folder of "
+                        "a bi-encoder, or use it for re-ranking")
+    if not modules:                                          # a bare Hugging Face folder says nothing about pooling
         return {}
-    modules = [module["type"].rsplit(".", 1)[-1] for module in read_json(path / "modules.json")]
     if unknown := set(modules) - {"Transformer", "Pooling", "Normalize"}:
         raise UserError(f"{path}/modules.json has {', '.join(sorted(unknown))}: only transformer, pooling and "
                         "normalisation can be read")
-    places = {module["type"].rsplit(".", 1)[-1]: module["path"] for module in read_json(path / "modules.json")}
-    found = {"pooling": _pooling(path / places["Pooling"] / "config.json") if "Pooling" in places else "mean",
-             "normalization": "l2" if "Normalize" in places else "none"}
+    found = {"pooling": _pooling(path / modules["Pooling"] / "config.json") if "Pooling" in modules else "mean",
+             "normalization": "l2" if "Normalize" in modules else "none"}
     if length := read_json(path / "sentence_bert_config.json").get("max_seq_length"):
         found["max_length"] = length
     prompts = read_json(path / "config_sentence_transformers.json").get("prompts", {})
@@ -67,11 +70,16 @@ def settings(path: str | Path) -> dict[str, object]:
 
 def differences(encoder: "TextEncoder", path: str | Path) -> list[str]:
     """How `encoder` uses the backbone at `path` otherwise than that folder says it was trained."""
-    if not (Path(path) / "modules.json").is_file():
+    if "Pooling" not in _modules(Path(path)):
         return []
     trained = settings(path)
     return [f"{name} {trained[name]!r}, here {getattr(encoder, name)!r}"
             for name in ("pooling", "query_prefix", "document_prefix") if trained[name] != getattr(encoder, name)]
+
+
+def _modules(path: Path) -> dict[str, str]:
+    """The parts of a folder of sentence-transformers, and where each is; none for a bare Hugging Face folder."""
+    return {module["type"].rsplit(".", 1)[-1]: module["path"] for module in read_json(path / "modules.json")}
 
 
 def _pooling(file: Path) -> str:

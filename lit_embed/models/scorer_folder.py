@@ -57,14 +57,23 @@ def settings(path: str | Path) -> dict[str, object]:
     if not any(kind.endswith(HEAD) for kind in kinds):
         raise UserError(f"{path} is not a cross-encoder: {kinds[0] if kinds else 'its model'} has no classification head; "
                         "give a folder that training a CrossEncoder left, or a published cross-encoder")
-    parts = {part["type"].rsplit(".", 1)[-1] for part in _read(path, "modules.json") or []}
+    parts = {part["type"].rsplit(".", 1)[-1] for part in _read(path, "modules.json")}
     if unknown := parts - {"Transformer"}:
         raise UserError(f"{path}: modules.json has {', '.join(sorted(unknown))}; only a transformer with its own "
                         "classification head can be read")
-    ours = getattr(config, "lit_embed", {})
     longest = min(_read(path, "tokenizer_config.json").get("model_max_length") or 512, positions(config) or 512)
-    return {"num_labels": config.num_labels, "max_length": int(longest),
-            "query_prefix": ours.get("query_prefix", ""), "document_prefix": ours.get("document_prefix", "")}
+    return {"num_labels": config.num_labels, "max_length": int(longest), **_prefixes(config)}
+
+
+def differences(scorer: "TextPairScorer") -> list[str]:
+    """How `scorer` uses its backbone otherwise than the folder says it was trained."""
+    return [f"{name} {prefix!r}, here {getattr(scorer, name)!r}" for name, prefix in _prefixes(scorer.backbone.config).items()
+            if not scorer.new_head and prefix != getattr(scorer, name)]
+
+
+def _prefixes(config: PretrainedConfig) -> dict[str, str]:
+    ours = getattr(config, "lit_embed", {})
+    return {name: ours.get(name, "") for name in ("query_prefix", "document_prefix")}
 
 
 def activation(backbone: str, config: PretrainedConfig) -> str:
@@ -83,7 +92,7 @@ def activation(backbone: str, config: PretrainedConfig) -> str:
     return ACTIVATIONS[named]
 
 
-def _read(backbone: str | Path, name: str) -> dict:
+def _read(backbone: str | Path, name: str) -> dict | list:
     """A JSON file of a folder or of a model on the Hub; empty where there is none."""
     try:
         file = cached_file(resolve(str(backbone)), name)

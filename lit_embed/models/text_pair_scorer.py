@@ -1,5 +1,6 @@
 """Two texts in, one score out: read together by one model, so that every word of one is compared with every word of the other."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from lit_embed.models.micro_batches import in_micro_batches, micro_batches
 from lit_embed.models.pair_template import JoinedPairs
 from lit_embed.models.pair_tokenizer import PairTokenizer
 from lit_embed.models.weights import check_positions
+
+log = logging.getLogger(__name__)
 
 
 class TextPairScorer(nn.Module):
@@ -51,6 +54,8 @@ class TextPairScorer(nn.Module):
         default = "sigmoid" if num_labels == 1 else "identity"
         self.activation = default if self.new_head else scorer_folder.activation(backbone, self.backbone.config)
         self.first_position = probe_classifier(self.backbone)
+        if others := scorer_folder.differences(self):
+            log.warning("%s was trained with %s", backbone, "; ".join(others))
 
     @property
     def packed(self) -> bool:
@@ -86,16 +91,17 @@ class TextPairScorer(nn.Module):
         -> (N,) float32, or (N, L) with several labels, as sentence_transformers.CrossEncoder.predict gives them
 
         batch_tokens   tokens in one pass (default: 4,096 on CPU, where small passes stay in cache, 65,536 on a GPU)
-        progress       show pairs done and the time left, on standard error
+        progress       show how far it is and the time left, on standard error
         """
         batch_tokens = batch_tokens or (4_096 if self.device.type == "cpu" else 65_536)
         scores = np.zeros((len(pairs), self.num_labels), dtype=np.float32)
         with inferring(self, self.precision, self.device), Progress(console=Console(stderr=True), disable=not progress) as bar:
-            done = bar.add_task("scoring", total=len(pairs))
             joined = self._join(pairs)
+            # Short pairs come first: counted in tokens, the time left is right from the start.
+            done = bar.add_task("scoring", total=int(joined.lengths.sum()))
             for part in micro_batches(joined.lengths, batch_tokens, self.packed):
                 scores[part.numpy()] = self.activate(self._logits(joined, part)).view(len(part), -1).cpu().numpy()
-                bar.advance(done, len(part))
+                bar.advance(done, int(joined.lengths[part].sum()))
         return scores[:, 0] if self.num_labels == 1 else scores
 
     def activate(self, logits: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ import pytest
 from toys import toy_texts
 
 from lit_embed.errors import UserError
-from lit_embed.models import TextEncoder
+from lit_embed.models import TextEncoder, TextPairScorer
 
 
 @pytest.mark.parametrize("normalization", ["none", "l2"])
@@ -76,3 +76,10 @@ def test_modules_that_cannot_be_expressed_are_named(toy_backbone, tmp_path):
         TextEncoder.from_folder(tmp_path / "model")
     with pytest.raises(UserError, match="not a model folder"):
         TextEncoder.from_folder(tmp_path)
+
+
+def test_a_cross_encoder_has_no_embeddings_but_may_become_an_encoder(toy_backbone, tmp_path):
+    TextPairScorer(toy_backbone, max_length=32).save_folder(tmp_path / "scorer")
+    with pytest.raises(UserError, match="scores pairs of texts and has no embeddings"):
+        TextEncoder.from_folder(tmp_path / "scorer")
+    assert TextEncoder(str(tmp_path / "scorer")).encode(["cat"]).shape == (1, 32)

@@ -90,13 +90,16 @@ def test_a_new_head_forgets_what_made_scores_of_the_old_one(plain):
     assert TextPairScorer(str(plain.parent / "wider"), num_labels=1, max_length=32).activation == "sigmoid"
 
 
-def test_prefixes_come_back(toy_backbone, tmp_path):
+def test_prefixes_come_back_and_another_use_is_said(toy_backbone, tmp_path, caplog):
     scorer = TextPairScorer(toy_backbone, max_length=32, query_prefix="red ", document_prefix="blue ")
     scorer.save_folder(tmp_path / "model")
+    caplog.clear()
     again = TextPairScorer.from_folder(tmp_path / "model")
     assert (again.query_prefix, again.document_prefix) == ("red ", "blue ")
     np.testing.assert_allclose(again.score(toy_pairs(4)), scorer.score(toy_pairs(4)), atol=1e-6)
+    assert not caplog.messages
     assert TextPairScorer.from_folder(tmp_path / "model", query_prefix="").query_prefix == ""
+    assert caplog.messages == [f"{tmp_path}/model was trained with query_prefix 'red ', here ''"]
 
 
 @pytest.mark.parametrize("length, found", [(None, 140), (64, 64), (10 ** 30, 140)])

@@ -1,18 +1,15 @@
 """Training itself: dropout on, frozen parts left alone, reload, resume, two processes, precision."""
 
-import csv
-from pathlib import Path
-
 import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.strategies import DDPStrategy
+from short_fit import Record, StopAt, pairs_file, trainer_in, weights
 from toys import run_in_processes, toy_texts
 
 from lit_embed.data import Pairs
-from lit_embed.files import AtomicCheckpointIO
 from lit_embed.losses import CosineRegression, InfoNCE, SoftmaxClassification, SymmetricInfoNCE
 from lit_embed.models import TextEncoder
 from lit_embed.modules import BiEncoder
@@ -20,15 +17,6 @@ from lit_embed.modules.bi_encoder import train_what_is_not_frozen
 
 LOSSES = {"info_nce": lambda: InfoNCE(0.1), "learnable": lambda: InfoNCE(0.1, learnable=True), "symmetric": SymmetricInfoNCE,
           "cosine": CosineRegression, "softmax": lambda: SoftmaxClassification(classes=3)}
-
-
-def pairs_file(folder: Path, rows: int = 40) -> str:
-    with open(folder / "pairs.csv", "w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["query", "document", "score", "kind"])
-        for i, (query, document) in enumerate(zip(toy_texts(rows, 1), toy_texts(rows, 2), strict=True)):
-            writer.writerow([query, document + " there", (i % 5) / 4, i % 3])
-    return str(folder / "pairs.csv")
 
 
 def data_for(loss: str, path: str, batch_size: int = 4, **settings) -> Pairs:
@@ -39,39 +27,6 @@ def data_for(loss: str, path: str, batch_size: int = 4, **settings) -> Pairs:
 def module_for(loss: str, backbone: str, **settings) -> BiEncoder:
     torch.manual_seed(0)
     return BiEncoder(TextEncoder(backbone, max_length=32), LOSSES[loss](), learning_rate=1e-3, **settings)
-
-
-def trainer_in(folder: Path, **settings) -> pl.Trainer:
-    quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False, "num_sanity_val_steps": 0}
-    return pl.Trainer(default_root_dir=folder, accelerator="cpu", devices=1, plugins=[AtomicCheckpointIO()],
-                      **{**quiet, "enable_checkpointing": False, **settings})
-
-
-def weights(module: BiEncoder) -> dict[str, torch.Tensor]:
-    return {name: value.clone() for name, value in module.state_dict().items()}
-
-
-class Record(pl.Callback):
-    """What each training step saw and gave."""
-
-    def __init__(self):
-        self.losses, self.ids, self.modes, self.rates = [], [], [], []
-
-    def on_train_batch_end(self, trainer, module, outputs, batch, batch_index):
-        self.losses.append(outputs["loss"].item())
-        self.ids.append(batch.query_ids.tolist())
-        self.modes.append({part.training for part in module.encoder.modules()})
-        self.rates.append(trainer.optimizers[0].param_groups[0]["lr"])
-
-
-class StopAt(pl.Callback):
-    """Ends the run as somebody's interrupt would: the schedule still reaches to the last epoch."""
-
-    def __init__(self, step: int):
-        self.step = step
-
-    def on_train_batch_end(self, trainer, module, outputs, batch, batch_index):
-        trainer.should_stop = trainer.global_step >= self.step
 
 
 @pytest.mark.parametrize("loss", LOSSES)

@@ -1,13 +1,14 @@
 """The schedule against its drawing, and which parameters decay."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import nn
 
 from lit_embed.errors import UserError
-from lit_embed.modules.optimization import LinearWarmupDecay, adamw
+from lit_embed.modules.optimization import LinearWarmupDecay, adamw, steps_of_run, train_what_is_not_frozen
 
 
 def rates(warmup, total, steps):
@@ -51,3 +52,18 @@ def test_biases_norms_and_frozen_weights_are_spared():
 def test_nothing_to_train_is_said():
     with pytest.raises(UserError, match="every parameter is frozen"):
         adamw(nn.Linear(2, 2).requires_grad_(False), 1e-3, 0.0)
+
+
+@pytest.mark.parametrize("max_steps, max_epochs, batches, accumulate, steps", [
+    (7, -1, 10, 1, 7), (-1, 3, 10, 1, 30), (7, 3, 10, 1, 7), (50, 3, 10, 1, 30), (-1, 3, 10, 4, 9), (-1, -1, 10, 1, math.inf),
+    (-1, 3, math.inf, 1, math.inf), (-1, None, 10, 1, math.inf)])
+def test_the_steps_of_a_run_are_what_ends_it_first(max_steps, max_epochs, batches, accumulate, steps):
+    trainer = SimpleNamespace(max_steps=max_steps, max_epochs=max_epochs, num_training_batches=batches, accumulate_grad_batches=accumulate)
+    assert steps_of_run(trainer) == steps
+
+
+def test_frozen_parts_stay_in_eval_mode():
+    module = nn.Sequential(nn.Sequential(nn.Linear(2, 2), nn.Dropout()), nn.Sequential(nn.Linear(2, 2), nn.Dropout())).eval()
+    module[0].requires_grad_(False)
+    train_what_is_not_frozen(module)
+    assert [module[0][0].training, module[1][0].training, module[1][1].training] == [False, True, True]
