@@ -7,9 +7,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lit_embed.batches import PairBatch
-from lit_embed.distributed import gather, gather_with_grad, rank
+from lit_embed.distributed import gather_with_grad, rank
 from lit_embed.errors import UserError
 from lit_embed.losses.full_precision import in_full_precision
+from lit_embed.losses.info_nce_chunked import info_nce_chunked, symmetric_info_nce_chunked, too_many_at_once
+from lit_embed.losses.same_text import same_text
 
 
 @in_full_precision
@@ -44,40 +46,21 @@ def symmetric_info_nce(images: Tensor, texts: Tensor, temperature: float | Tenso
     return (find_text + find_image) / 2
 
 
-def same_text(query_ids: Tensor, document_ids: Tensor) -> Tensor:
-    """Which columns are no wrong choice for a row: its own text, its answer again, or another answer to the same query.
-
-    Decided by the identity of texts, not by a similarity of 1, which dropout hides.
-
-    query_ids      (B,)
-    document_ids   (B, C)
-    returns        (B, W*B*C)   True where `info_nce` leaves a column out; never the row's own answer
-    """
-    batch, choices = document_ids.shape
-    columns = gather(document_ids)                                                             # (W*B, C)
-    askers = gather(query_ids)                                                                 # (W*B,)
-    answer_again = columns.flatten() == document_ids[:, :1]                                    # (B, W*B*C)
-    own_text = columns.flatten() == query_ids.unsqueeze(1)
-    other_answer = torch.zeros(batch, len(askers), choices, dtype=torch.bool, device=askers.device)
-    other_answer[:, :, 0] = askers == query_ids.unsqueeze(1)
-    same = answer_again | own_text | other_answer.flatten(1)
-    own = (torch.arange(batch, device=same.device) + rank() * batch) * choices
-    same[torch.arange(batch, device=same.device), own] = False
-    return same
-
-
 class InfoNCE(nn.Module):
     """`info_nce` with the texts of the batch compared by identity.
 
     temperature   what the cosine is divided by; 0.05 is a scale of 20
     learnable     train the temperature too, as CLIP does: its logarithm, and never below 0.01
+    chunk         queries compared at a time; None: all at once, or in parts if the batch is so large that it saves memory
     """
 
-    def __init__(self, temperature: float = 0.05, learnable: bool = False):
+    def __init__(self, temperature: float = 0.05, learnable: bool = False, chunk: int | None = None):
         super().__init__()
         if temperature <= 0:
             raise UserError(f"temperature {temperature}: give a number above 0, such as 0.05")
-        self.temperature, self.learnable = temperature, learnable
+        if chunk is not None and chunk < 1:
+            raise UserError(f"chunk {chunk}: give the number of queries compared at a time, or nothing")
+        self.temperature, self.learnable, self.chunk = temperature, learnable, chunk
         if learnable:
             self.log_temperature = nn.Parameter(torch.tensor(math.log(temperature)))
 
@@ -89,12 +72,17 @@ class InfoNCE(nn.Module):
         return self.log_temperature.exp()
 
     def forward(self, queries: Tensor, documents: Tensor, batch: PairBatch) -> Tensor:
-        same = same_text(batch.query_ids, batch.document_ids)
-        return info_nce(queries, documents, self.current_temperature(), same)
+        temperature, ids = self.current_temperature(), (batch.query_ids, batch.document_ids)
+        if self.chunk or too_many_at_once(*documents.shape[:2]):
+            return info_nce_chunked(queries, documents, temperature, *ids, self.chunk)
+        return info_nce(queries, documents, temperature, same_text(*ids))
 
 
 class SymmetricInfoNCE(InfoNCE):
     """`symmetric_info_nce` of queries and their answers; hard negatives have no part in it."""
 
     def forward(self, queries: Tensor, documents: Tensor, batch: PairBatch) -> Tensor:
-        return symmetric_info_nce(queries, documents[:, 0], self.current_temperature())
+        images, texts, temperature = queries, documents[:, 0], self.current_temperature()
+        if self.chunk or too_many_at_once(len(images), 1):
+            return symmetric_info_nce_chunked(images, texts, temperature, self.chunk)
+        return symmetric_info_nce(images, texts, temperature)

@@ -1,6 +1,7 @@
 """InfoNCE against the formula one scalar at a time, with its gradient, alone and over processes."""
 
 import math
+import sys
 
 import pytest
 import torch
@@ -11,7 +12,10 @@ from toys import run_in_processes
 
 from lit_embed.batches import PairBatch, Tokens
 from lit_embed.errors import UserError
-from lit_embed.losses import InfoNCE, SymmetricInfoNCE, info_nce, same_text, symmetric_info_nce
+from lit_embed.losses import InfoNCE, SymmetricInfoNCE, info_nce, symmetric_info_nce
+
+
+chunked = sys.modules["lit_embed.losses.info_nce_chunked"]          # its function has the same name
 
 
 def naive_info_nce(queries, documents, temperature, same=None):
@@ -71,29 +75,6 @@ def test_bf16_around_it_changes_neither_value_nor_gradient():
     assert info_nce(queries, documents).dtype == torch.float32
 
 
-def naive_same_text(query_ids, document_ids):
-    batch, choices = document_ids.shape
-    rows = []
-    for i in range(batch):
-        row = []
-        for j in range(batch):
-            for c in range(choices):
-                column, asker = int(document_ids[j, c]), int(query_ids[j])
-                same = column == int(document_ids[i, 0]) or column == int(query_ids[i]) or (c == 0 and asker == int(query_ids[i]))
-                row.append(same and (i, 0) != (j, c))
-        rows.append(row)
-    return torch.tensor(rows)
-
-
-def test_equal_texts_are_found_by_identity():
-    query_ids = torch.tensor([1, 2, 1, 4])
-    document_ids = torch.tensor([[10, 11], [20, 10], [30, 1], [10, 10]])
-    same = same_text(query_ids, document_ids)
-    assert torch.equal(same, naive_same_text(query_ids, document_ids))
-    assert same[0].tolist() == [False, False, False, True, True, True, True, True]
-    assert not same[torch.arange(4), torch.arange(4) * 2].any()
-
-
 def test_symmetric_is_the_mean_of_both_directions():
     images, texts = torch.randn(5, 4), torch.randn(5, 4)
     one, other = naive_info_nce(images, texts[:, None], 0.1), naive_info_nce(texts, images[:, None], 0.1)
@@ -124,9 +105,25 @@ def test_a_learnable_temperature_moves_and_stays_above_a_hundredth(loss):
     assert not list(loss(0.05).parameters())
 
 
-def test_a_temperature_of_zero_is_refused():
-    with pytest.raises(UserError, match="above 0"):
-        InfoNCE(0.0)
+@pytest.mark.parametrize("settings, says", [({"temperature": 0.0}, "above 0"), ({"chunk": 0}, "at a time")])
+def test_a_wrong_setting_is_one_clear_line(settings, says):
+    with pytest.raises(UserError, match=says):
+        InfoNCE(**settings)
+
+
+@pytest.mark.parametrize("loss", [InfoNCE, SymmetricInfoNCE])
+def test_a_large_batch_is_compared_in_chunks_by_itself(loss, monkeypatch):
+    queries, documents = torch.randn(5, 4), torch.randn(5, 2, 4)
+    batch, called, real = batch_of(queries, documents), [], chunked._InfoNCE.apply
+    monkeypatch.setattr(chunked._InfoNCE, "apply", lambda *arguments: called.append(arguments[-1]) or real(*arguments))
+    dense = loss()(queries, documents, batch)
+    assert not called
+    in_threes = loss(chunk=3)(queries, documents, batch)
+    assert set(called) == {3}
+    monkeypatch.setattr(chunked, "LARGEST", 20)
+    by_itself = loss()(queries, documents, batch)
+    assert set(called) == {3, 20 // (10 if loss is InfoNCE else 5)}
+    torch.testing.assert_close(torch.stack([in_threes, by_itself]), dense.expand(2))
 
 
 def gradient(model, loss, queries, documents):
@@ -153,13 +150,3 @@ def test_two_processes_give_the_gradient_of_one_big_batch(name):
     torch.manual_seed(0)
     expected = gradient(nn.Linear(6, 4, bias=False).double(), LOSSES[name], queries, documents)
     run_in_processes(2, part_of_the_batch, 2, name, queries, documents, expected)
-
-
-def same_text_in_part(rank, query_ids, document_ids, expected):
-    mine = slice(rank * 2, rank * 2 + 2)
-    assert torch.equal(same_text(query_ids[mine], document_ids[mine]), expected[mine])
-
-
-def test_two_processes_find_the_equal_texts_of_each_other():
-    query_ids, document_ids = torch.tensor([1, 2, 1, 4]), torch.tensor([[10, 11], [20, 10], [30, 1], [10, 10]])
-    run_in_processes(2, same_text_in_part, query_ids, document_ids, naive_same_text(query_ids, document_ids))
