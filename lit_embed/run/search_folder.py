@@ -1,6 +1,5 @@
 """What `lit-embed search` is pointed at: a run, with its model and documents, or an index made by `lit-embed index`."""
 
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,13 +9,13 @@ import jsonargparse
 import pytorch_lightning as pl
 import yaml
 
-from lit_embed.errors import UserError
+from lit_embed.errors import UserError, first_line
 from lit_embed.models import TextEncoder
 from lit_embed.run.run_folder import CONFIG, INDEX, MODEL
 from lit_embed.search import Bm25, Index, distinct
 from lit_embed.search.bm25 import identity
 from lit_embed.search.fingerprint import fingerprint
-from lit_embed.search.index_folder import SETTINGS, TEXTS
+from lit_embed.search.index_folder import SETTINGS, TEXTS, read_settings
 
 BM25 = "bm25"           # inside the folder of the index
 
@@ -72,8 +71,10 @@ def find(name: str, root: str, model: str | None = None) -> SearchFolder:
 
 def _model_of(index: Path) -> Path | None:
     """The folder of the model that an index names; an index inside a run lies beside it."""
-    settings = json.loads((index / SETTINGS).read_text(encoding="utf8")) if (index / SETTINGS).is_file() else {}
-    named = settings.get("model_folder")
+    try:
+        named = read_settings(index)["model_folder"] if (index / SETTINGS).is_file() else ""
+    except (ValueError, OSError) as error:
+        raise UserError(f"the search index in {index} cannot be read ({first_line(error)}): build it again") from error
     places = [Path(named), index / named] if named else []
     return next((each for each in [*places, index.parent / MODEL] if each.is_dir()), Path(named) if named else None)
 

@@ -48,6 +48,12 @@ def test_what_cannot_be_searched_is_said(tmp_path, name, model, words):
         find(name, str(tmp_path), model)
 
 
+def test_damaged_settings_are_said_in_one_line(alone):
+    (alone / "settings.json").write_text("{")
+    with pytest.raises(UserError, match="cannot be read"):
+        find(str(alone), "")
+
+
 def test_documents_of_an_index_have_its_ids(alone, texts):
     documents = open_documents(find(str(alone), ""))
     assert list(documents.texts) == texts and documents.ids[3] == "d3" and documents.text(3) == texts[3]
