@@ -1,6 +1,7 @@
 """What happens around training: evaluations, speed, and what a run leaves behind. Each is one word in a YAML."""
 
 from lit_embed.callbacks.hit_rate import HitRate
+from lit_embed.callbacks.mine_negatives import MineNegatives
 from lit_embed.callbacks.model_folder import ModelFolder
 from lit_embed.callbacks.pair_scores import PairScores
 from lit_embed.callbacks.report import Report
@@ -9,4 +10,5 @@ from lit_embed.callbacks.search_index import SearchIndex
 from lit_embed.callbacks.spearman import Spearman
 from lit_embed.callbacks.throughput import Throughput
 
-__all__ = ["HitRate", "ModelFolder", "PairScores", "Report", "Rerank", "SearchIndex", "Spearman", "Throughput"]
+__all__ = ["HitRate", "MineNegatives", "ModelFolder", "PairScores", "Report", "Rerank", "SearchIndex", "Spearman",
+           "Throughput"]

@@ -1,6 +1,6 @@
 """Embeds texts and scores pairs in the middle of a run, every process its share; the run goes on undisturbed."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -35,6 +35,15 @@ def embed(trainer: pl.Trainer, module: pl.LightningModule, texts: list[str], rol
     return _dealt_out(trainer, module, [len(text) for text in texts], encode, title)
 
 
+def embed_stored(trainer: pl.Trainer, module: pl.LightningModule, store, places: np.ndarray, title: str = "") -> Tensor:
+    """As `embed`, of texts that lie tokenised in a TokenStore, at these places (N,)."""
+    def forward(which: np.ndarray) -> np.ndarray:                                        # (n,) -> (n, D)
+        return module.encoder(store.tokens(places[which]).to(module.device)).float().cpu().numpy()
+
+    lengths = store.starts[places + 1] - store.starts[places]                            # (N,)
+    return _dealt_out(trainer, module, lengths, forward, title)
+
+
 def score(trainer: pl.Trainer, module: pl.LightningModule, pairs: list[tuple[str, str]], title: str = "") -> Tensor:
     """Scores of N pairs on every process, each computed by one, equal pairs once: they must tie to the last bit.
 
@@ -52,7 +61,7 @@ def score(trainer: pl.Trainer, module: pl.LightningModule, pairs: list[tuple[str
     return scores[torch.tensor(which, dtype=torch.long, device=scores.device)]
 
 
-def _dealt_out(trainer: pl.Trainer, module: pl.LightningModule, lengths: list[int],
+def _dealt_out(trainer: pl.Trainer, module: pl.LightningModule, lengths: Sequence[int],
                compute: Callable[[np.ndarray], np.ndarray], title: str) -> Tensor:
     """What `compute` gives for n places among N examples, for all of them in their order.  (N,) lengths -> (N, ...)"""
     # Dealing out examples in the order of their length gives every process the same work and little padding.

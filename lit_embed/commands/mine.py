@@ -26,7 +26,8 @@ from lit_embed.run.arguments import one_line_parser
 from lit_embed.run.messages import quiet
 from lit_embed.search import Bm25, Index, distinct
 from lit_embed.search.candidates import AtRandom, ByVectors, ByWords
-from lit_embed.search.mining import Judge, MiningTask, Source, fill_up, mine, mining_task
+from lit_embed.search.fill_up import fill_up
+from lit_embed.search.mining import Judge, MiningTask, Source, mine, mining_task
 from lit_embed.search.negatives import Rules
 
 OPTIONS = {"--margin": "its score is at most the positive's minus this",

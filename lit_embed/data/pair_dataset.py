@@ -20,8 +20,8 @@ class PairDataset(Dataset):
     document_places      (N, C)  the same for the choices; the first is the answer
     labels               (N,) or None
     epoch, seed          which random negatives a row gets; the loader sets the epoch
-    mined                (N, n) further choices, after those of the data and before the random ones, or None: who mines
-                         sets them before the first batch of an epoch, from when on they are in every batch
+    mined                (N, n) where further choices stand, after those of the data and before the random ones, or
+                         None: who mines sets them before the first batch of an epoch
     """
 
     def __init__(self, queries: TokenStore, documents: TokenStore, query_places: np.ndarray,
@@ -38,6 +38,12 @@ class PairDataset(Dataset):
 
     def __len__(self) -> int:
         return len(self.query_places)
+
+    @property
+    def choices(self) -> int:
+        """Documents of each row in a batch: C."""
+        mined = 0 if self.mined is None else self.mined.shape[1]
+        return self.document_places.shape[1] + mined + self.random_negatives
 
     def __getitems__(self, rows: np.ndarray) -> PairBatch:
         rows = np.asarray(rows)                                                          # (B,)

@@ -63,8 +63,7 @@ class CrossEncoder(pl.LightningModule):
         data = self.trainer.datamodule
         if stage == "fit" and hasattr(self.loss, "check") and hasattr(data, "pairs"):
             pairs = data.pairs("train")
-            choices = pairs.document_places.shape[1] + pairs.random_negatives
-            self.loss.check(pairs.labels, choices, self.encoder.num_labels)
+            self.loss.check(pairs.labels, pairs.choices, self.encoder.num_labels)
 
     def on_fit_start(self) -> None:
         # from_pretrained hands over in eval mode and Lightning keeps what it finds: dropout would be off all along.

@@ -5,17 +5,15 @@ Everything is numbers here: which question, which passage. Who searches and who 
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
-from lit_embed.search.candidates import AtRandom
 from lit_embed.search.negatives import Rules, choose, within_ranks, within_scores
 
 BLOCK = 1024         # pairs searched for at a time
 JUDGED = 64          # the same where each candidate is judged as a text: a cross-encoder takes its time
-DRAWN = 16           # passages drawn to fill up a pair, beyond twice those it needs
 Judge = Callable[[np.ndarray, np.ndarray], np.ndarray]      # questions (P,), places (P,) -> scores (P,)
 
 
@@ -141,30 +139,3 @@ def _judged(judge: Judge, questions: np.ndarray, places: np.ndarray, asked: np.n
     scores = np.full(places.shape, np.nan, dtype=np.float32)
     scores[asked] = judge(*pairs)[back.reshape(-1)]
     return scores
-
-
-def fill_up(task: MiningTask, mined: Mined, rules: Rules, score: Judge) -> Mined:
-    """The pairs with too few negatives get others at random: of a few drawn, those below the margins.
-
-    Where the positive itself has a poor score nothing may lie below the margins, and then any other passage will do. A
-    pair stays short only where the passages run out.
-    """
-    n = rules.count
-    below = replace(rules, sample="random", ranks=(1, 2 * n + DRAWN), min_score=None)
-    for allowed in (below, replace(below, margin=None, relative_margin=None, max_score=None)):
-        short = mined.short
-        keys = task.question[short][:, None] * task.passages + mined.places[short]        # (S, n)
-        known = np.unique(np.concatenate([task.known, keys[mined.places[short] >= 0]]))
-        at_random = AtRandom(task.identities, task.passages, rules.seed)
-        mined = _append(mined, short, mine(replace(task, known=known), at_random, allowed, score, short))
-    return mined
-
-
-def _append(mined: Mined, rows: np.ndarray, more: Mined) -> Mined:
-    """What `more` holds for these rows (S,) goes where they have nothing yet."""
-    places = np.concatenate([mined.places[rows], more.places], axis=1)                    # (S, 2n)
-    scores = np.concatenate([mined.scores[rows], more.scores], axis=1)
-    first = np.argsort(places < 0, axis=1, kind="stable")[:, : mined.places.shape[1]]     # (S, n) mined ones first
-    filled, values = mined.places.copy(), mined.scores.copy()
-    filled[rows], values[rows] = (np.take_along_axis(each, first, axis=1) for each in (places, scores))
-    return replace(mined, places=filled, scores=values)

@@ -7,7 +7,9 @@ import torch
 from toy_run import toy_cross_encoder, toy_module, toy_trainer
 from toys import run_in_processes, toy_texts
 
-from lit_embed.callbacks.embedding import embed, from_first_process, score, undisturbed
+from lit_embed.batches import text_ids
+from lit_embed.callbacks.embedding import embed, embed_stored, from_first_process, score, undisturbed
+from lit_embed.data.token_store import open_store
 
 
 def trainer_and_module(backbone, folder, make=toy_module, **changes):
@@ -22,6 +24,17 @@ def test_embed_is_encode_in_the_same_order(toy_backbone, tmp_path, count):
     texts = toy_texts(count)
     found = embed(trainer, module, texts, "query", title="toys")
     torch.testing.assert_close(found, torch.from_numpy(module.encoder.encode(texts)))
+
+
+def test_texts_that_are_tokenised_already_get_the_embeddings_of_their_role(toy_backbone, tmp_path):
+    trainer, module = trainer_and_module(toy_backbone, tmp_path)
+    module.encoder.document_prefix = "the dog "
+    texts = toy_texts(9)
+    store = open_store(texts, "the dog ", module.encoder.tokenizer, tmp_path)
+    wanted = [texts[i] for i in (5, 0, 5, 8)]
+    found = embed_stored(trainer, module, store, store.places(text_ids(wanted)))
+    torch.testing.assert_close(found, torch.from_numpy(module.encoder.encode(wanted, "document")))
+    assert not found.requires_grad
 
 
 def test_the_role_picks_the_prefix(toy_backbone, tmp_path):

@@ -64,8 +64,10 @@ def test_negatives_are_drawn_anew_each_epoch_and_the_same_again_for_the_same(tmp
 def test_mined_negatives_stand_between_those_of_the_data_and_the_random_ones(tmp_path):
     pairs = pair_dataset(ROWS, WordTokenizer(), ("", ""), tmp_path, random_negatives=1)
     before = pairs.__getitems__(np.array([2, 0])).document_ids
+    assert pairs.choices == before.shape[1] == 3
     pairs.mined = pairs.documents.places(text_ids(["y y", "z", "n", "o o"]))[:, None]
     after = pairs.__getitems__(np.array([2, 0])).document_ids
+    assert pairs.choices == after.shape[1] == 4
     assert after[:, 2].tolist() == text_ids(["n", "y y"]).tolist()
     assert after[:, [0, 1, 3]].tolist() == before.tolist()
 
