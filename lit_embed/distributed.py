@@ -31,6 +31,12 @@ def barrier() -> None:
         dist.barrier()
 
 
+def lost_a_process(error: RuntimeError) -> bool:
+    """Whether this is what gloo says when another process ended, or did not answer in time."""
+    said = str(error)
+    return "/gloo/" in said and any(words in said for words in ("by peer", "Broken pipe", "Timed out waiting"))
+
+
 @contextmanager
 def group_on_this_machine(rank: int, world: int, meeting_point: Path, timeout: float) -> Iterator[None]:
     """Inside, this process is number `rank` of `world` that talk over the loopback, by gloo.

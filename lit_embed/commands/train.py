@@ -13,6 +13,7 @@ from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.utilities.rank_zero import rank_zero_info, rank_zero_only
 
 from lit_embed.callbacks import ModelFolder, Report, Throughput
+from lit_embed.distributed import lost_a_process
 from lit_embed.errors import UserError
 from lit_embed.files import AtomicCheckpointIO, write_beside
 from lit_embed.run.allocator import keep_freed_memory
@@ -111,6 +112,9 @@ def run(arguments: list[str]) -> None:
     except (ArgumentError, jsonargparse.ArgumentError) as error:
         raise UserError(one_line(str(error))) from error
     except RuntimeError as error:
+        if lost_a_process(error):
+            raise UserError("another process of this run has ended or no longer answers, so this one ends too; if the other "
+                            "said nothing above, it was killed. --ckpt_path last goes on from the last checkpoint") from error
         if "Error(s) in loading state_dict" not in str(error):
             raise
         raise UserError("the checkpoint does not fit this model: another backbone, loss or width; give the config it was "
