@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 import datasets
+import pyarrow as pa
 
 from lit_embed.data.read_file import READERS, read_file
 from lit_embed.data.sheet import Sheet
@@ -37,13 +38,37 @@ def read_split(path: str, name: str | None, split: str) -> Sheet:
         UserError   nothing there, no hub reachable, no such configuration or split (with those there are), unreadable
     """
     names = split_names(path, name)
-    if split not in names:
-        raise UserError(f"{path}{f' ({name})' if name else ''} has no split '{split}'; it has {', '.join(names)}")
+    _check_split(path, name, split, names)
     files = _local_files(path, name)
     if files is not None:
         return Sheet.of([(str(file), read_file(file)) for file in files[split]])
-    table = _from_hub(path, datasets.load_dataset, path, name, split=split).data.table
-    return Sheet.of([(f"{path}/{name or 'default'}/{split}", table)])
+    return Sheet.of([(f"{path}/{name or 'default'}/{split}", _from_hub_split(path, name, split))])
+
+
+def split_source(path: str, name: str | None, split: str | None) -> list[Path] | pa.Table:
+    """Where the rows of one split are, to be read a few at a time: files here, or the Hub's table, mapped into memory.
+
+    split   None: the only one, or train
+
+    Raises
+        UserError   as read_split, or there are several splits and none is called train
+    """
+    names = split_names(path, name)
+    usual = names[0] if len(names) == 1 else "train"
+    if split is None and usual not in names:
+        raise UserError(f"{path} has the splits {', '.join(names)}: say which with --split")
+    _check_split(path, name, split or usual, names)
+    files = _local_files(path, name)
+    return _from_hub_split(path, name, split or usual) if files is None else files[split or usual]
+
+
+def _check_split(path: str, name: str | None, split: str, names: list[str]) -> None:
+    if split not in names:
+        raise UserError(f"{path}{f' ({name})' if name else ''} has no split '{split}'; it has {', '.join(names)}")
+
+
+def _from_hub_split(path: str, name: str | None, split: str) -> pa.Table:
+    return _from_hub(path, datasets.load_dataset, path, name, split=split).data.table
 
 
 def _local(path: str) -> Path | None:

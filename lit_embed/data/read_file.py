@@ -41,20 +41,20 @@ def read_file(path: Path) -> pa.Table:
     return table
 
 
-def _read_csv(path: Path) -> pa.Table:
+def separators(path: Path) -> tuple[str, str | bool]:
+    """What stands between the cells of a csv or tsv file, and around them."""
+    if path.suffix.lower() == ".tsv":
+        return "\t", False
     with path.open("rb") as file:
         header = file.readline()
     # A spreadsheet of a country that writes 3,14 separates by semicolons.
-    return _read_separated(path, ";" if header.count(b";") > header.count(b",") else ",", quote='"')
+    return ";" if header.count(b";") > header.count(b",") else ",", '"'
 
 
-def _read_tsv(path: Path) -> pa.Table:
-    return _read_separated(path, "\t", quote=False)
-
-
-def _read_separated(path: Path, delimiter: str, quote: str | bool) -> pa.Table:
+def _read_separated(path: Path) -> pa.Table:
+    delimiter, quote = separators(path)
     try:
-        header = next(_cells(path, delimiter, quote), [])
+        header = next(cells(path, delimiter, quote), [])
         if any(map(_undecodable, header)):
             raise UserError(f"{path}, header: {NOT_UTF8}")
         return pyarrow.csv.read_csv(
@@ -67,7 +67,7 @@ def _read_separated(path: Path, delimiter: str, quote: str | bool) -> pa.Table:
         raise UserError(_why_separated(path, delimiter, quote) or f"{path}: {one_line(error)}") from error
 
 
-def _cells(path: Path, delimiter: str, quote: str | bool) -> Iterator[list[str]]:
+def cells(path: Path, delimiter: str, quote: str | bool) -> Iterator[list[str]]:
     """The header and then the rows, blank lines left out; undecodable bytes come as lone surrogates."""
     csv.field_size_limit(sys.maxsize)
     quoting = {"quotechar": quote} if quote else {"quoting": csv.QUOTE_NONE, "quotechar": None}
@@ -76,7 +76,7 @@ def _cells(path: Path, delimiter: str, quote: str | bool) -> Iterator[list[str]]
 
 
 def _why_separated(path: Path, delimiter: str, quote: str | bool) -> str | None:
-    rows = _cells(path, delimiter, quote)
+    rows = cells(path, delimiter, quote)
     header = next(rows, [])
     for number, row in enumerate(rows, start=1):
         bad = [name for name, cell in zip(header, row, strict=False) if _undecodable(cell)]
@@ -98,4 +98,4 @@ def _read_parquet(path: Path) -> pa.Table:
         raise UserError(f"{path}: not a whole parquet file: {one_line(error)}") from error
 
 
-READERS = {".csv": _read_csv, ".tsv": _read_tsv, ".json": read_json, ".jsonl": read_json, ".parquet": _read_parquet}
+READERS = {".csv": _read_separated, ".tsv": _read_separated, ".json": read_json, ".jsonl": read_json, ".parquet": _read_parquet}
