@@ -81,7 +81,7 @@ def build_index(blocks: Iterable[Block], encode: Encode, folder: str | Path, pla
     kind = kinds.chosen(plan.kind, plan.similarity, len(shards))
     with write_beside(folder) as beside:
         beside.mkdir()
-        vectors = _write_vectors(shards, kind, plan, beside / VECTORS, told)
+        vectors = assemble(shards, kind, plan, beside / VECTORS, told)
         with PassageWriter(beside / TEXTS) as writer:
             for ids, texts in shards.passages():
                 writer.write(ids, texts)
@@ -126,7 +126,7 @@ def _all_different(seen: np.ndarray, ids: list[str]) -> np.ndarray:             
     return np.concatenate([seen, new])
 
 
-def _write_vectors(shards: Shards, kind: str, plan: Plan, file: Path, told: Told) -> Vectors:
+def assemble(shards: Shards, kind: str, plan: Plan, file: Path, told: Told = lambda step, passages: None) -> Vectors:
     """The file of vectors, and they as a reader will see them."""
     sample = prepared(shards.rows(kinds.sample_rows(kind, len(shards))), plan.similarity)             # (S, D)
     empty = kinds.empty_index(kind, sample.shape[1], len(shards), plan.similarity)
