@@ -34,8 +34,9 @@ def show(query: str, hits: list[Hit], total: int, score_name: str,
     table.add_column(score_name, justify="right", no_wrap=True)
     table.add_column("id", overflow="fold", max_width=24)
     table.add_column("document", overflow="fold")
+    digits = 3 if hits and abs(hits[0].score) >= 0.1 else 4                        # fused by rank, all are below 0.04
     for hit in hits:
-        table.add_row(str(hit.rank), f"{hit.score:.3f}", Text(hit.id), _document(hit.text, words_of))
+        table.add_row(str(hit.rank), f"{hit.score:.{digits}f}", Text(hit.id), _document(hit.text, words_of))
     console = Console(width=None if sys.stdout.isatty() else 160)
     console.print(table)
     if not hits:

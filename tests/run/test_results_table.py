@@ -21,6 +21,11 @@ def test_a_table_has_a_row_for_each_hit(capsys):
     assert lines[3].split() == ["2", "-3.000", "d1", "dog"]
 
 
+def test_small_scores_differ_to_the_eye(capsys):
+    show("q", [Hit(1, 1 / 61, "a", "cat"), Hit(2, 1 / 62, "b", "dog")], 2, "fused")
+    assert "0.0164" in (shown := capsys.readouterr().out) and "0.0161" in shown
+
+
 def test_nothing_found_is_said(capsys):
     show("zebra", [], 5, "bm25")
     assert "no document shares a word" in capsys.readouterr().out
