@@ -1,16 +1,17 @@
 """Tiny models with random weights and a word-piece tokenizer, and processes to run them in."""
 
 import os
-import socket
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
-import torch.distributed as dist
 import torch.multiprocessing as mp
 import transformers
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
+
+from lit_embed.distributed import group_on_this_machine
 
 WORDS = ("the a cat dog sat on mat ran fast slow blue red green house tree bird sings loud quiet night day sun moon "
          "river walks home child plays ball old new small large man woman reads book writes letter opens door").split()
@@ -86,21 +87,15 @@ def lively(scorer: torch.nn.Module) -> torch.nn.Module:
 
 def run_in_processes(world: int, function: Callable, *arguments: object) -> None:
     """function(rank, *arguments) in `world` processes of one gloo group; an exception in one fails the test."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    mp.spawn(_in_group, args=(world, port, function, arguments), nprocs=world)
+    # They meet at a file. Two test runs that were given the same free port joined each other's group, and gloo aborts.
+    with tempfile.TemporaryDirectory() as folder:
+        mp.spawn(_in_group, args=(world, Path(folder, "meeting_point"), function, arguments), nprocs=world)
 
 
-def _in_group(rank: int, world: int, port: int, function: Callable, arguments: tuple) -> None:
+def _in_group(rank: int, world: int, meeting_point: Path, function: Callable, arguments: tuple) -> None:
     torch.set_num_threads(1)
-    # As torchrun would set them, so that a Lightning Trainer in here finds its place too.
+    # As torchrun would set them, so that a Lightning Trainer in here finds its place too; it joins the group there is.
     os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(world), "LOCAL_WORLD_SIZE": str(world),
-                   "GROUP_RANK": "0", "TORCHELASTIC_RUN_ID": "toys", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port),
-                   "GLOO_SOCKET_IFNAME": "lo"}
-    dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=world)
-    try:
+                   "GROUP_RANK": "0", "TORCHELASTIC_RUN_ID": "toys", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0"}
+    with group_on_this_machine(rank, world, meeting_point, timeout=300):
         function(rank, *arguments)
-        dist.barrier()              # who leaves early closes connections that the others are still using
-    finally:
-        dist.destroy_process_group()

@@ -72,8 +72,8 @@ LOSSES = [
 def run(arguments: list[str]) -> None:
     """arguments: "verify" and its options, as typed."""
     options = parser().parse_args(arguments[1:])
-    if options.world < 1:
-        raise UserError(f"--world {options.world}: give the number of processes, such as 2 or 4")
+    if options.world < 2:
+        raise UserError(f"--world {options.world}: give the number of processes, 2 or more")
     quiet()
     torch.set_num_threads(1)                            # the other processes need the cores too
     tolerances = {"float32": options.tolerance, "bf16": options.tolerance_bf16}

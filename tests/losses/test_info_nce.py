@@ -150,3 +150,15 @@ def test_two_processes_give_the_gradient_of_one_big_batch(name):
     torch.manual_seed(0)
     expected = gradient(nn.Linear(6, 4, bias=False).double(), LOSSES[name], queries, documents)
     run_in_processes(2, part_of_the_batch, 2, name, queries, documents, expected)
+
+
+def four_or_three_rows(rank):
+    rows = 4 - rank
+    for loss in (InfoNCE(), InfoNCE(chunk=2), SymmetricInfoNCE(), SymmetricInfoNCE(chunk=2)):
+        queries, documents = torch.randn(rows, 4), torch.randn(rows, 2, 4)
+        with pytest.raises(UserError, match="process 0 holds a batch of 4 x .*, process 1 one of 3 x .*: a batch must have the same"):
+            loss(queries, documents, batch_of(queries, documents))
+
+
+def test_seven_rows_on_two_processes_are_refused_by_both():
+    run_in_processes(2, four_or_three_rows)
