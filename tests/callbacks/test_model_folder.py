@@ -17,8 +17,8 @@ def test_the_folder_gives_the_embeddings_of_the_trained_module(toy_backbone, tmp
 
 
 def test_with_a_monitored_checkpoint_it_is_the_best_model(toy_backbone, tmp_path):
-    module = toy_module(toy_backbone, learning_rate=0.5)            # gets worse with every step
-    best = pl.callbacks.ModelCheckpoint(tmp_path, monitor="val_loss")
+    module = toy_module(toy_backbone, learning_rate=0.5)
+    best = pl.callbacks.ModelCheckpoint(tmp_path, monitor="step")         # the fewer the better: the first one
     toy_trainer(tmp_path, [ModelFolder(), best], enable_checkpointing=True).fit(module, ToyData(batch_size=4))
     found = TextEncoder.from_folder(tmp_path / "model").encode(["a cat"])
     kept = BiEncoder.load_from_checkpoint(best.best_model_path).encoder.encode(["a cat"])

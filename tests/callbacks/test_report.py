@@ -53,8 +53,8 @@ def test_the_last_validation_is_used_again_if_no_step_followed(toy_backbone, tmp
 
 
 def test_after_means_the_weights_of_the_model_folder(toy_backbone, tmp_path):
-    module, counting = toy_module(toy_backbone, learning_rate=0.5), Counting()    # gets worse with every step
-    best = pl.callbacks.ModelCheckpoint(tmp_path, monitor="val_loss")
+    module, counting = toy_module(toy_backbone, learning_rate=0.5), Counting()
+    best = pl.callbacks.ModelCheckpoint(tmp_path, monitor="step")         # the fewer the better: the first one
     trainer = toy_trainer(tmp_path, [counting, Report(), ModelFolder(), best], enable_checkpointing=True)
     trainer.fit(module, ToyData(batch_size=4))
     assert result_of(tmp_path)["steps"] == 2 and counting.asked == [0, 2, 4]

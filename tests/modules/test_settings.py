@@ -17,7 +17,8 @@ class Scaled(nn.Module):
 def test_modules_become_class_and_arguments_all_the_way_down():
     tree = describe(Scaled(3.0, InfoNCE(0.1)))
     assert tree == {"class_path": f"{__name__}.Scaled", "init_args": {"factor": 3.0, "inner": {
-        "class_path": "lit_embed.losses.info_nce.InfoNCE", "init_args": {"temperature": 0.1, "learnable": False}}}}
+        "class_path": "lit_embed.losses.info_nce.InfoNCE", "init_args": {"temperature": 0.1, "learnable": False,
+                                                                              "chunk": None}}}}
 
 
 def test_hparams_hold_plain_values_only(toy_backbone):
