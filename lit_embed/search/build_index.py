@@ -58,8 +58,8 @@ class Plan:
         kind = kinds.chosen(self.kind, self.similarity, 1)
         index = kinds.empty_index(kind, 4, 1, self.similarity)
         on_gpus(index, kind, self.device)
-        if self.effort is not None:
-            kinds.set_effort(index, kind if self.kind != "auto" else "ivf", self.effort)
+        if self.effort is not None and self.effort < 1:
+            raise UserError(f"effort {self.effort}: a search has to look at one list or candidate at least")
 
 
 def build_index(blocks: Iterable[Block], encode: Encode, folder: str | Path, plan: Plan,

@@ -101,13 +101,16 @@ def effort_of(index: faiss.Index, kind: str) -> int:
 
 
 def set_effort(index: faiss.Index, kind: str, effort: int) -> None:
-    if kind in EXHAUSTIVE:
-        return
-    if effort < 1:
-        raise UserError(f"effort {effort}: an index of kind {kind} has to look at one at least")
+    """No more than there are lists; of no consequence where everything is looked at.
+
+    Raises
+        UserError   less than one
+    """
+    if effort < 1 and kind not in EXHAUSTIVE:
+        raise UserError(f"effort {effort}: a search has to look at one list or candidate at least")
     if kind == "hnsw":
         index.hnsw.efSearch = effort
-    else:
+    elif kind not in EXHAUSTIVE:
         index.nprobe = min(effort, index.nlist)
 
 

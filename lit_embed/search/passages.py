@@ -24,7 +24,7 @@ class Passages:
         self._ids, self._texts, self._file = list(ids), list(texts), file
         sizes = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)] if file else []
         self._starts = np.cumsum([0, *sizes])                                             # (groups + 1,)
-        self._rows = np.arange(self._starts[-1])                                          # those still in use
+        self._rows = np.arange(self._starts[-1], dtype=np.int32)                          # those still in use
         self._read = lru_cache(GROUPS_KEPT)(self._read_group)
 
     @classmethod

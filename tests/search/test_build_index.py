@@ -144,6 +144,8 @@ def test_settings_say_how_the_index_was_made_and_what_it_misses(tmp_path):
     assert index.effort == 6 and index.model_folder == "models/toy"
     assert build_index(blocks(), encode, tmp_path / "index", Plan(kind="flat", role="text")) == 1
     assert Index.open(tmp_path / "index").role == "text"
+    build_index(blocks(), encode, tmp_path / "index", Plan(kind="auto", effort=5))
+    assert Index.open(tmp_path / "index").effort == 0
 
 
 @pytest.mark.parametrize(("stream", "words"), [
