@@ -1,5 +1,6 @@
 """Files appear whole or not at all: written beside their name, then moved into place."""
 
+import csv
 import errno
 import io
 import os
@@ -56,6 +57,21 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
+
+
+def drop_rows_after(path: str | Path, step: int) -> None:
+    """Leave the rows of a csv file whose column `step` says `step` at most; a last line that a kill cut short goes too.
+
+    A run that goes on from a checkpoint writes the later ones once more.
+    """
+    with open(path, encoding="utf8", newline="") as file:
+        lines = [line for line in file.read().splitlines(keepends=True) if line.endswith("\n")]
+    if not lines:
+        return
+    column = next(csv.reader(lines[:1])).index("step")
+    kept = [line for line, row in zip(lines[1:], csv.reader(lines[1:]), strict=True) if int(row[column]) <= step]
+    with write_beside(path) as beside, open(beside, "w", encoding="utf8", newline="") as file:
+        file.writelines(lines[:1] + kept)
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):

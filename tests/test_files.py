@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from lit_embed.errors import UserError
-from lit_embed.files import AtomicCheckpointIO, write_beside
+from lit_embed.files import AtomicCheckpointIO, drop_rows_after, write_beside
 
 
 def test_a_file_appears_when_it_is_whole(tmp_path):
@@ -43,3 +43,13 @@ def test_a_full_disk_is_one_line_and_the_last_checkpoint_survives(tmp_path, monk
     with pytest.raises(UserError, match="the disk is full: .*last.ckpt"):
         AtomicCheckpointIO().save_checkpoint({"step": torch.tensor(2)}, path)
     assert torch.load(path, weights_only=True)["step"] == 1 and len(list(tmp_path.iterdir())) == 1
+
+
+def test_rows_of_later_steps_and_half_a_line_are_dropped_and_nothing_else_changes(tmp_path):
+    file = tmp_path / "log.csv"
+    file.write_bytes(b'name,step,loss\r\n"a, b",1,0.5\r\nc,2,\r\nd,10,0.1\r\ne,2,0.3')
+    drop_rows_after(file, 2)
+    assert file.read_bytes() == b'name,step,loss\r\n"a, b",1,0.5\r\nc,2,\r\n'
+    file.write_bytes(b"")
+    drop_rows_after(file, 2)
+    assert file.read_bytes() == b""

@@ -11,7 +11,7 @@ from lit_embed.errors import UserError
 
 # What a run leaves; anything else in the folder is the user's or a logger's and is never removed.
 CONFIG, METRICS, MODEL, INDEX, CHECKPOINTS = "config.yaml", "metrics.csv", "model", "index", "checkpoints"
-LEFT_BY_A_RUN = (CONFIG, METRICS, MODEL, INDEX, CHECKPOINTS, "result.json")
+LEFT_BY_A_RUN = (CONFIG, METRICS, MODEL, INDEX, CHECKPOINTS, "result.json", "replay.csv")
 
 
 def run_folder(root: str, run: str | None, configs: list[str]) -> Path:

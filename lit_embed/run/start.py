@@ -8,7 +8,7 @@ from pytorch_lightning.cli import SaveConfigCallback
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
-from lit_embed.files import write_beside
+from lit_embed.files import drop_rows_after, write_beside
 from lit_embed.run.run_folder import METRICS, remove_earlier_run
 
 
@@ -27,6 +27,12 @@ class StartRun(SaveConfigCallback):
             remove_earlier_run(Path(trainer.default_root_dir))
         self.overwrite = True                       # whether the folder may be used was asked before anything was built
         super().setup(trainer, pl_module, stage)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        metrics = Path(trainer.default_root_dir, METRICS)
+        if trainer.global_step and trainer.is_global_zero and metrics.is_file():
+            # What the run logged beyond its checkpoint comes once more. Rows count from 0: the last is one less.
+            drop_rows_after(metrics, trainer.global_step - 1)
 
     def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         for logger in trainer.loggers:

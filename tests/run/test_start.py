@@ -1,8 +1,11 @@
 """metrics.csv: a row a call, columns that may come later, and a resumed run that goes on in the same file."""
 
 import csv
+from types import SimpleNamespace
 
-from lit_embed.run.start import MetricsFile
+import pytest
+
+from lit_embed.run.start import MetricsFile, StartRun
 
 
 def test_new_columns_and_a_second_logger_keep_every_row(tmp_path):
@@ -24,3 +27,21 @@ def test_nothing_is_written_before_something_is_logged(tmp_path):
     logger.save()
     logger.log_hyperparams({"a": 1})
     assert not (tmp_path / "run").exists() and logger.save_dir == str(tmp_path / "run")
+
+
+@pytest.mark.parametrize("steps, first, kept", [(2, True, ["0", "1"]), (0, True, ["0", "1", "2"]),
+                                                (2, False, ["0", "1", "2"])])
+def test_a_resumed_run_drops_what_was_logged_beyond_its_checkpoint_and_half_a_line(steps, first, kept, tmp_path):
+    logger = MetricsFile(tmp_path)
+    for step in range(3):
+        logger.log_metrics({"loss": 1.0}, step)
+    logger.save()
+    trainer = SimpleNamespace(default_root_dir=tmp_path, global_step=steps, is_global_zero=first)
+    if len(kept) < 3:
+        logger.file.write_text(logger.file.read_text() + "3,0.")
+    StartRun.on_train_start(None, trainer, None)
+    rows = list(csv.DictReader(logger.file.read_text().splitlines()))
+    assert [row["step"] for row in rows] == kept
+    logger.file.unlink()
+    StartRun.on_train_start(None, trainer, None)
+    assert not logger.file.exists()
