@@ -46,6 +46,10 @@ class Report(pl.Callback):
     def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self._watch.start()
 
+    def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, batch: object,
+                             batch_idx: int) -> None:
+        self._watch.start()        # a run that goes on in the middle of an epoch has no start of that epoch
+
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self._watch.stop()
 

@@ -21,6 +21,13 @@ class Throughput(pl.Callback):
         self._done: deque[tuple[float, int, int]] = deque(maxlen=steps + 1)       # seconds, pairs, tokens at each step
 
     def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self._start()
+
+    def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, batch: PairBatch,
+                             batch_idx: int) -> None:
+        self._start()              # a run that goes on in the middle of an epoch has no start of that epoch
+
+    def _start(self) -> None:
         self._watch.start()
         if not self._done:
             self._done.append((self._watch.seconds, 0, 0))

@@ -5,7 +5,7 @@ import pytest
 import torch
 from toy_run import ToyData, toy_module, toy_trainer
 
-from lit_embed.callbacks import Throughput, stopwatch
+from lit_embed.callbacks import Report, Throughput, stopwatch
 
 
 class Clock(pl.Callback):
@@ -43,3 +43,15 @@ def test_rates_are_in_the_progress_bar_and_never_on_a_device(toy_backbone, tmp_p
     trainer = toy_trainer(tmp_path, [Throughput()], max_epochs=1)
     trainer.fit(toy_module(toy_backbone), ToyData(batch_size=4))
     assert {"pairs/s", "tokens/s"} <= set(trainer.progress_bar_metrics)
+
+
+def test_a_run_that_goes_on_in_the_middle_of_an_epoch_is_timed_from_there(toy_backbone, tmp_path, monkeypatch):
+    def save():
+        return pl.callbacks.ModelCheckpoint(tmp_path, filename="{step}", every_n_train_steps=1, save_top_k=-1)
+
+    module, data = toy_module(toy_backbone), ToyData(batch_size=4)
+    toy_trainer(tmp_path, [save()], max_epochs=1, enable_checkpointing=True).fit(module, data)
+    clock, report = Clock(monkeypatch), Report()
+    trainer = toy_trainer(tmp_path, [Throughput(), report, clock, save()], max_epochs=1, enable_checkpointing=True)
+    trainer.fit(toy_module(toy_backbone), ToyData(batch_size=4), ckpt_path=tmp_path / "step=1.ckpt")
+    assert [rates["pairs/s"] for rates in clock.rates] == [4.0] and report.result["train_seconds"] == 1.0
