@@ -1,10 +1,12 @@
 """Files appear whole or not at all: written beside their name, then moved into place."""
 
 import csv
+import ctypes
 import errno
 import io
 import os
 import shutil
+import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +16,8 @@ import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from lit_embed.errors import UserError
+
+HERE, EXCHANGE = -100, 2         # AT_FDCWD and RENAME_EXCHANGE of renameat2(2)
 
 
 @contextmanager
@@ -42,14 +46,22 @@ def write_beside(path: str | Path) -> Iterator[Path]:
 
 
 def _move_into_place(beside: Path, path: Path) -> None:
-    # A rename over a folder that has files in it is refused by the system, so the old one steps aside first.
-    if path.is_dir():
+    if not path.is_dir():
+        os.replace(beside, path)
+    elif _exchange(beside, path):
+        shutil.rmtree(beside)                              # now the old one
+    else:
+        # A rename over a folder that has files in it is refused by the system, so the old one steps aside first.
         aside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.old")
         os.replace(path, aside)
         os.replace(beside, path)
         shutil.rmtree(aside)
-    else:
-        os.replace(beside, path)
+
+
+def _exchange(first: Path, second: Path) -> bool:
+    """Swap two folders in one step, so that a reader always finds one of them; False where the system cannot."""
+    renameat2 = getattr(ctypes.CDLL(None), "renameat2", None) if sys.platform.startswith("linux") else None
+    return renameat2 is not None and not renameat2(HERE, os.fsencode(first), HERE, os.fsencode(second), EXCHANGE)
 
 
 def _remove(path: Path) -> None:

@@ -1,12 +1,13 @@
 """Whole or not at all."""
 
 import errno
+import threading
 
 import pytest
 import torch
 
 from lit_embed.errors import UserError
-from lit_embed.files import AtomicCheckpointIO, drop_rows_after, write_beside
+from lit_embed.files import AtomicCheckpointIO, _exchange, drop_rows_after, write_beside
 
 
 def test_a_file_appears_when_it_is_whole(tmp_path):
@@ -53,3 +54,26 @@ def test_rows_of_later_steps_and_half_a_line_are_dropped_and_nothing_else_change
     file.write_bytes(b"")
     drop_rows_after(file, 2)
     assert file.read_bytes() == b""
+
+
+def test_a_reader_always_finds_a_folder_while_it_is_replaced(tmp_path):
+    (tmp_path / "it").mkdir(), (tmp_path / "other").mkdir()
+    if not _exchange(tmp_path / "it", tmp_path / "other"):
+        pytest.skip("this system cannot swap two folders in one step")
+    (tmp_path / "other").rmdir()
+    stop, missed = threading.Event(), []
+
+    def look():
+        while not stop.is_set():
+            missed.extend([1] * (not (tmp_path / "it").is_dir()))
+
+    reader = threading.Thread(target=look)
+    reader.start()
+    for number in range(200):
+        with write_beside(tmp_path / "it") as beside:
+            beside.mkdir()
+            (beside / "number").write_text(str(number))
+    stop.set()
+    reader.join()
+    assert (tmp_path / "it/number").read_text() == "199" and [path.name for path in tmp_path.iterdir()] == ["it"]
+    assert not missed

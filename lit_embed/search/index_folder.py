@@ -8,6 +8,7 @@
 
 import hashlib
 import json
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,11 +73,13 @@ def read(folder: Path, device: str = "auto") -> tuple[Vectors, Passages, dict]:
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:
-    try:
-        status = folder.stat()
-    except OSError:
-        return None
-    return status.st_ino, status.st_mtime_ns
+    for _ in range(5):
+        try:
+            status = folder.stat()
+            return status.st_ino, status.st_mtime_ns
+        except OSError:
+            time.sleep(0.01)             # where folders cannot be swapped, there is none for a moment
+    return None
 
 
 def _read(folder: Path, device: str) -> tuple[Vectors, Passages, dict]:
