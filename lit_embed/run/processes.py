@@ -6,7 +6,9 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing.connection import wait
 from pathlib import Path
+from threading import Thread
 
 import torch
 import torch.multiprocessing as mp
@@ -61,7 +63,8 @@ class Processes:
             except queue.Empty:
                 self._refuse_the_dead()
                 if time.monotonic() > until:
-                    raise UserError(f"no word from {len(self.processes)} processes for {self.patience:g} seconds") from None
+                    silent = f"no word from {len(self.processes)} processes for {self.patience:g} seconds"
+                    raise UserError(silent) from None
                 continue
             if not isinstance(report, _Failure):
                 self.patience = self.timeout
@@ -74,7 +77,8 @@ class Processes:
     def _refuse_the_dead(self) -> None:
         for rank, process in enumerate(self.processes):
             if process.exitcode is not None and process.exitcode < 0:
-                raise UserError(f"process {rank} of {len(self.processes)} was killed by signal {-process.exitcode}")
+                signal = -process.exitcode
+                raise UserError(f"process {rank} of {len(self.processes)} was killed by signal {signal}")
 
 
 class _Failure:
@@ -82,9 +86,15 @@ class _Failure:
         self.rank, self.error = rank, f"{type(error).__name__}: {first_line(error)}"
 
 
+def _end_with_the_parent() -> None:
+    wait([mp.parent_process().sentinel])                # killed, it could not end its processes itself
+    os._exit(1)
+
+
 def _member(rank: int, world: int, meeting_point: Path, timeout: float, reports: mp.Queue, work: Callable,
             arguments: tuple) -> None:
     torch.set_num_threads(1)                            # as many processes as cores leave none for threads
+    Thread(target=_end_with_the_parent, daemon=True).start()
 
     def say(report: object) -> None:
         try:

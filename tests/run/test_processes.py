@@ -2,7 +2,10 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -52,3 +55,21 @@ def test_one_that_fails_dies_or_hangs_ends_them_all(work, timeout, says):
     with pytest.raises(UserError, match=says), Processes(2, work, (), timeout) as processes:
         processes.next_report()
     assert all(process.exitcode is not None for process in processes.processes)
+
+
+def speak_and_hang(rank, report):
+    report(rank)
+    time.sleep(600)
+
+
+def die_among_processes():
+    with Processes(2, speak_and_hang, ()) as processes:
+        processes.next_report()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_processes_end_with_their_parent_however_it_ends():
+    # Output is read to its end, which comes when the last process that could write has ended.
+    ended = subprocess.run([sys.executable, "-c", "import test_processes; test_processes.die_among_processes()"],
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300, cwd=Path(__file__).parent)
+    assert ended.returncode == -signal.SIGKILL
