@@ -5,6 +5,7 @@ import sys
 
 from lit_embed import __version__
 from lit_embed.errors import UserError
+from lit_embed.run.allocator import keep_freed_memory
 
 HELP = """usage: lit-embed COMMAND ...
 
@@ -46,6 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
         if arguments[0] not in COMMANDS:
             raise UserError(f"no command {arguments[0]!r}: there are {', '.join(COMMANDS)}")
         command = importlib.import_module(f"lit_embed.commands.{COMMANDS[arguments[0]]}")
+        keep_freed_memory()
         command.run(arguments)
     except BrokenPipeError:                           # the reader, head for example, has seen enough
         sys.stderr.close()

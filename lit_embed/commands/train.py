@@ -16,7 +16,6 @@ from lit_embed.callbacks import ModelFolder, Report, Throughput
 from lit_embed.distributed import lost_a_process
 from lit_embed.errors import UserError
 from lit_embed.files import AtomicCheckpointIO, write_beside
-from lit_embed.run.allocator import keep_freed_memory
 from lit_embed.run.run_folder import find_checkpoint, refuse_another_class, refuse_existing, run_folder
 from lit_embed.run.messages import progress, quiet
 from lit_embed.run.parsing import check_yaml, config_files, one_line
@@ -106,7 +105,6 @@ def _as_list(value: object) -> list:
 def run(arguments: list[str]) -> None:
     """arguments: the command and its options, as typed."""
     quiet()
-    keep_freed_memory()
     try:
         TrainingCLI(arguments)
     except (ArgumentError, jsonargparse.ArgumentError) as error:

@@ -9,13 +9,17 @@ from torch import nn
 
 from lit_embed.errors import UserError
 from lit_embed.models.backbone import evaluating
+from lit_embed.models.cpu_linear import prepared
 
 Precision = Literal["float32", "bfloat16", "float16"]
+MANY = 16               # texts from which laying out the weights pays
 
 
 @contextmanager
-def inferring(model: nn.Module, precision: Precision, device: torch.device) -> Iterator[None]:
+def inferring(model: nn.Module, precision: Precision, device: torch.device, texts: int = 0) -> Iterator[None]:
     """Eval mode without gradient, products of matrices in `precision`; float32 leaves a precision set around it as it is.
+
+    texts   how many will come: for many of them the weights are laid out first
 
     Raises
         UserError   no such precision
@@ -23,5 +27,7 @@ def inferring(model: nn.Module, precision: Precision, device: torch.device) -> I
     if precision not in get_args(Precision):
         raise UserError(f"precision {precision!r}: there are {', '.join(get_args(Precision))}")
     half = nullcontext() if precision == "float32" else torch.autocast(device.type, getattr(torch, precision))
-    with evaluating(model), half:
+    around = torch.get_autocast_dtype(device.type) if torch.is_autocast_enabled(device.type) else torch.float32
+    dtype = around if precision == "float32" else getattr(torch, precision)
+    with evaluating(model), half, prepared(model, dtype) if texts >= MANY else nullcontext():
         yield

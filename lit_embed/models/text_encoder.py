@@ -94,7 +94,8 @@ class TextEncoder(nn.Module):
         prefix = {"text": "", "query": self.query_prefix, "document": self.document_prefix}[role]
         batch_tokens = batch_tokens or (4_096 if self.device.type == "cpu" else 65_536)
         embeddings = np.zeros((len(texts), self.width), dtype=np.float32)
-        with inferring(self, self.precision, self.device), Progress(console=Console(stderr=True), disable=not progress) as bar:
+        with (inferring(self, self.precision, self.device, len(texts)),
+              Progress(console=Console(stderr=True), disable=not progress) as bar):
             done = bar.add_task("encoding", total=len(texts))
             for places, part in self._encode_parts(texts, prefix, batch_tokens):
                 embeddings[places] = part.float().cpu().numpy()

@@ -95,7 +95,8 @@ class TextPairScorer(nn.Module):
         """
         batch_tokens = batch_tokens or (4_096 if self.device.type == "cpu" else 65_536)
         scores = np.zeros((len(pairs), self.num_labels), dtype=np.float32)
-        with inferring(self, self.precision, self.device), Progress(console=Console(stderr=True), disable=not progress) as bar:
+        with (inferring(self, self.precision, self.device, len(pairs)),
+              Progress(console=Console(stderr=True), disable=not progress) as bar):
             joined = self._join(pairs)
             # Short pairs come first: counted in tokens, the time left is right from the start.
             done = bar.add_task("scoring", total=int(joined.lengths.sum()))

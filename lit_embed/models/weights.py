@@ -10,6 +10,7 @@ from transformers import PretrainedConfig, PreTrainedModel
 from transformers.utils import logging as logging_of_transformers
 
 from lit_embed.errors import UserError, first_line
+from lit_embed.models.cpu_linear import with_fast_linear
 from lit_embed.models.dropout import with_fast_dropout
 from lit_embed.models.resolve import resolve
 
@@ -44,7 +45,7 @@ def load_weights(kind: type, backbone: str, num_labels: int | None = None) -> tu
         raise UserError(f"backbone {backbone} cannot be loaded ({first_line(error)}); without a model hub, give a local folder: "
                         "--model.encoder.backbone FOLDER") from error
     model.config.use_cache = False
-    return with_fast_dropout(model), report
+    return with_fast_linear(with_fast_dropout(model)), report
 
 
 def check_positions(config: PretrainedConfig, backbone: str, max_length: int) -> None:
