@@ -3,7 +3,7 @@ AMD EPYC oneDNN is 1.9 to 2.4 times as fast. The same products in float32, added
 
 import platform
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from transformers.activations import GELUActivation
 
 FEW = 16            # rows below which the call itself costs more than is won
 ROWS = 2_048        # for which `prepared` lays weights out; other numbers work with the same layout
@@ -34,7 +35,8 @@ def vendor() -> str:
 class Linear(nn.Linear):
     """torch's module, with products by oneDNN where they are float32, on a CPU, and more than a few rows."""
 
-    ready: tuple[Tensor, Tensor | None] | None = None     # weight and bias as oneDNN likes them, while `prepared` lasts
+    ready: tuple[Tensor, Tensor | None, str] | None = None    # weight and bias as oneDNN likes them, and what follows, while
+    #                                                           `prepared` lasts
 
     def forward(self, x: Tensor) -> Tensor:
         if x.size(-1) != self.in_features:
@@ -55,18 +57,32 @@ def prepared(model: nn.Module, dtype: torch.dtype) -> Iterator[None]:
     Only where oneDNN computes such a product anyway; elsewhere nothing happens.
     """
     layers = [part for part in model.modules() if type(part) is Linear and part.weight.device.type == "cpu"
-              and part.weight.dtype == torch.float32] if hasattr(torch.ops.mkldnn, "_reorder_linear_weight") else []
-    if dtype == torch.float32 and not onednn_is_faster() or dtype not in (torch.float32, torch.bfloat16):
-        layers = []
-    try:
-        with torch.no_grad():
-            for layer in layers:
-                weight = torch.ops.mkldnn._reorder_linear_weight(layer.weight.to(dtype), ROWS)
-                layer.ready = weight, None if layer.bias is None else layer.bias.to(dtype)
-        yield
-    finally:
+              and part.weight.dtype == torch.float32] if _lays_out(dtype) else []
+    with ExitStack() as afterwards:
+        followed = {part.dense: afterwards.enter_context(_without(part)) for part in model.modules()
+                    if layers and type(getattr(part, "intermediate_act_fn", None)) is GELUActivation and getattr(part, "dense", None) in layers}
         for layer in layers:
-            layer.ready = None
+            afterwards.callback(setattr, layer, "ready", None)
+            weight = torch.ops.mkldnn._reorder_linear_weight(layer.weight.detach().to(dtype), ROWS)
+            layer.ready = weight, None if layer.bias is None else layer.bias.detach().to(dtype), followed.get(layer, "none")
+        yield
+
+
+def _lays_out(dtype: torch.dtype) -> bool:
+    """Whether products of this type run in oneDNN, in a version that takes weights laid out before."""
+    return (hasattr(torch.ops.mkldnn, "_reorder_linear_weight")
+            and (onednn_is_faster() if dtype == torch.float32 else torch.ops.mkldnn._is_mkldnn_bf16_supported()
+                 and dtype == torch.bfloat16))
+
+
+@contextmanager
+def _without(part: nn.Module) -> Iterator[str]:
+    """The activation of a feed-forward layer left out, since the product before applies it on its way."""
+    kept, part.intermediate_act_fn = part.intermediate_act_fn, nn.Identity()
+    try:
+        yield "gelu"
+    finally:
+        part.intermediate_act_fn = kept
 
 
 class _Linear(torch.autograd.Function):
@@ -86,9 +102,9 @@ class _Linear(torch.autograd.Function):
                 grad.sum(0) if of_bias else None)
 
 
-def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """(M, I) and (O, I) -> x weight^T + bias, (M, O)"""
-    return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
+def product(x: Tensor, weight: Tensor, bias: Tensor | None = None, after: str = "none") -> Tensor:
+    """(M, I) and (O, I) -> x weight^T + bias, or its GELU (after="gelu"), (M, O)"""
+    return torch.ops.mkldnn._linear_pointwise(x, weight, bias, after, [], "none")
 
 
 def with_fast_linear(model: nn.Module) -> nn.Module:

@@ -1,12 +1,15 @@
 """Attention in half precision on a CPU, forward and backward by hand: the fused kernel's backward is slow there for
 short texts, and autograd would keep the shares in float32, twice the memory that they take here."""
 
+from itertools import repeat
+
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from lit_embed.models.dropout import drop, kept_bits
 
+CACHED = 2**20  # shares that a processor core's cache holds
 LONG = 64       # keys from which torch's half-precision softmax is faster than one widened to float32
 
 
@@ -17,7 +20,12 @@ def half_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, scaling
     mask      (n or 1, 1, 1 or T, T) True where a query may look, None for everywhere
     returns   (n, heads, T, d)
     """
-    return _Attention.apply(q, k, v, mask, scaling, p)
+    if torch.is_grad_enabled():
+        return _Attention.apply(q, k, v, mask, scaling, p)
+    # Without a gradient nothing is kept, and the shares of a few texts at a time stay in the processor's cache.
+    few = max(1, CACHED // (q.size(1) * q.size(2) * k.size(2)))
+    parts = zip(*(x.split(few) for x in (q, k, v)), mask.split(few) if mask is not None and len(mask) == len(q) else repeat(mask))
+    return torch.cat([_Attention.apply(*part, scaling, p) for part in parts])
 
 
 class _Attention(torch.autograd.Function):

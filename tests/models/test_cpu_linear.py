@@ -5,6 +5,8 @@ import copy
 import pytest
 import torch
 from torch import nn
+from transformers import BertConfig
+from transformers.models.bert.modeling_bert import BertIntermediate
 
 from lit_embed.models import cpu_linear
 from lit_embed.models.cpu_linear import FEW, Linear, prepared, with_fast_linear
@@ -116,3 +118,17 @@ def test_the_makers_own_processors_keep_mkl(monkeypatch):
         assert not cpu_linear.onednn_is_faster()
     finally:
         cpu_linear.onednn_is_faster.cache_clear()
+
+
+@ONEDNN
+@pytest.mark.parametrize("activation", ["gelu", "gelu_new"])
+def test_a_feed_forward_layers_activation_runs_with_its_product(monkeypatch, activation):
+    monkeypatch.setattr(cpu_linear, "onednn_is_faster", lambda: True)
+    layer = BertIntermediate(BertConfig(hidden_size=24, intermediate_size=40, hidden_act=activation)).eval()
+    x, before = torch.randn(1, 60, 24), layer.intermediate_act_fn
+    with torch.no_grad():
+        expected = layer(x)
+        with prepared(with_fast_linear(layer), torch.float32):
+            assert isinstance(layer.intermediate_act_fn, nn.Identity) == (activation == "gelu")
+            torch.testing.assert_close(layer(x), expected, rtol=1e-5, atol=1e-5)
+    assert layer.intermediate_act_fn is before

@@ -48,3 +48,14 @@ def test_autocast_leaves_it_in_half_precision():
 def test_nothing_kept_back_means_everything_stays():
     x = torch.randn(3)
     assert drop(x, None, 0.5) is x
+
+
+@pytest.mark.parametrize("masked", ["nothing", "keys", "causal"])
+def test_without_a_gradient_a_few_texts_at_a_time_give_the_same(monkeypatch, masked):
+    inputs = [torch.randn(7, 2, 9, 16).bfloat16() for _ in range(3)]
+    keys = (torch.arange(9) < torch.arange(2, 9)[:, None])[:, None, None, :]
+    mask = {"nothing": None, "keys": keys, "causal": torch.ones(9, 9, dtype=torch.bool).tril()[None, None]}[masked]
+    monkeypatch.setattr("lit_embed.models.half_attention.CACHED", 3 * 2 * 9 * 9)
+    expected = half_attention(*inputs, mask, 0.25, 0.0)
+    with torch.no_grad():
+        torch.testing.assert_close(half_attention(*inputs, mask, 0.25, 0.0), expected, rtol=0, atol=0)
