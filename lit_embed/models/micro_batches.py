@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from lit_embed.models.token_budget import Recompute
+
 
 def micro_batches(lengths: Tensor, max_tokens: int, packed: bool) -> Iterator[Tensor]:
     """Places of texts alike in length, the shortest first, whose slots (padding included, if any) are max_tokens at most.
@@ -24,14 +26,19 @@ def micro_batches(lengths: Tensor, max_tokens: int, packed: bool) -> Iterator[Te
         yield order[start:]
 
 
-def in_micro_batches(run: Callable[[Tensor], Tensor], lengths: Tensor, max_tokens: int, packed: bool) -> Tensor:
+def in_micro_batches(run: Callable[[Tensor], Tensor], lengths: Tensor, max_tokens: int, packed: bool,
+                     recompute: Recompute = "auto") -> Tensor:
     """The rows of all N texts (one at least) in their order, computed part by part: run(places (n,)) -> (n, ...).
+
+    recompute   auto: where there are several parts, each is computed again in backward; always: a single one too;
+                never: the activations of all parts are kept
 
     Recomputing part by part in backward is GradCache (Gao et al. 2021, arXiv 2101.06983) in one line: the
     activations of one part live at a time, and dropout is replayed.
     """
     places = list(micro_batches(lengths, max_tokens, packed))
-    if len(places) == 1 or not torch.is_grad_enabled():
+    again = recompute == "always" or recompute == "auto" and len(places) > 1
+    if not again or not torch.is_grad_enabled():
         parts = [run(part) for part in places]
     else:
         parts = [checkpoint(run, part, use_reentrant=False) for part in places]

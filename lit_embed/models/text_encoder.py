@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from lit_embed.models.inference import Precision, inferring
 from lit_embed.models.micro_batches import in_micro_batches, micro_batches
 from lit_embed.models.pooling import POOLINGS, pool
 from lit_embed.models.resolve import resolve
+from lit_embed.models.token_budget import Recompute, token_budget
 from lit_embed.models.tokenizer import TextTokenizer
 from lit_embed.models.weights import check_positions
 
@@ -36,7 +37,9 @@ class TextEncoder(nn.Module):
     max_length       tokens of a text, special ones included; longer texts are cut
     normalization    "l2" makes every embedding a unit vector; losses on the cosine do not need it
     query_prefix, document_prefix   put before each query and document, as E5 and its kin were trained with
-    max_tokens       tokens in one pass; a larger batch runs in several and recomputes them in backward, same gradient
+    max_tokens       tokens in one pass (default: 16,384 on CPU, on a GPU what its free memory holds when training begins)
+    recompute        auto: a batch of more tokens runs in several passes, each computed again in backward, with the gradient of
+                     one; always: a single pass is computed again too; never: the activations of all passes are kept
 
     Raises
         UserError    nothing to load at `backbone`, or max_length beyond the positions it has
@@ -44,18 +47,22 @@ class TextEncoder(nn.Module):
 
     def __init__(self, backbone: str, pooling: Literal["mean", "cls", "max", "last"] = "mean", max_length: int = 128,
                  normalization: Literal["none", "l2"] = "none", query_prefix: str = "", document_prefix: str = "",
-                 max_tokens: int = 16_384):
+                 max_tokens: int | None = None, recompute: Recompute = "auto"):
         super().__init__()
         if pooling not in POOLINGS:
             raise UserError(f"pooling {pooling!r}: there are {', '.join(POOLINGS)}")
         if normalization not in ("none", "l2"):
             raise UserError(f"normalization {normalization!r}: there are none and l2")
+        if recompute not in get_args(Recompute):
+            raise UserError(f"recompute {recompute!r}: there are {', '.join(get_args(Recompute))}")
         self.backbone = load_backbone(backbone)
         check_positions(self.backbone.config, backbone, max_length)
         self.precision: Precision = "float32"
+        self._free_tokens: int | None = None
         self.settings = {"backbone": backbone}              # the attribute of that name is the model itself
         self.pooling, self.max_length, self.normalization = pooling, max_length, normalization
-        self.query_prefix, self.document_prefix, self.max_tokens = query_prefix, document_prefix, max_tokens
+        self.query_prefix, self.document_prefix = query_prefix, document_prefix
+        self.max_tokens, self.recompute = max_tokens, recompute
         self.tokenizer = TextTokenizer(backbone, max_length)
         self.first_position = probe(self.backbone)
         self.width: int = self.backbone.config.hidden_size
@@ -67,11 +74,18 @@ class TextEncoder(nn.Module):
         """Whether texts run end to end; otherwise they are padded to similar lengths."""
         return self.first_position is not None
 
+    def _budget(self) -> int:
+        if self.max_tokens is not None:
+            return self.max_tokens
+        if self._free_tokens is None:                       # asked once, when the model is where it is trained
+            self._free_tokens = token_budget(self.backbone, self.device)
+        return self._free_tokens
+
     def forward(self, tokens: Tokens) -> Tensor:
         """N texts -> (N, D). More than `max_tokens` tokens run in several passes; the gradient is that of one."""
         if not len(tokens):
             return torch.zeros(0, self.width, device=tokens.ids.device)
-        return in_micro_batches(lambda part: self._embed(tokens.select(part)), tokens.lengths, self.max_tokens, self.packed)
+        return in_micro_batches(lambda part: self._embed(tokens.select(part)), tokens.lengths, self._budget(), self.packed, self.recompute)
 
     def _embed(self, tokens: Tokens) -> Tensor:                                        # lengths ascending -> (N, D)
         if self.packed:

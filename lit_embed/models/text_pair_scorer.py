@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from lit_embed.models.inference import Precision, inferring
 from lit_embed.models.micro_batches import in_micro_batches, micro_batches
 from lit_embed.models.pair_template import JoinedPairs
 from lit_embed.models.pair_tokenizer import PairTokenizer
+from lit_embed.models.token_budget import Recompute, token_budget
 from lit_embed.models.weights import check_positions
 
 log = logging.getLogger(__name__)
@@ -31,22 +33,27 @@ class TextPairScorer(nn.Module):
     num_labels       1: how well the texts fit; more: one logit for each class
     max_length       tokens of a pair, special ones included; of longer pairs the longer text is cut first
     query_prefix, document_prefix   put before the first and the second text of each pair
-    max_tokens       tokens in one pass; a larger batch runs in several and recomputes them in backward, same gradient
+    max_tokens       tokens in one pass (default: 16,384 on CPU, on a GPU what its free memory holds when training begins)
+    recompute        auto: a batch of more tokens runs in several passes, each computed again in backward, with the gradient of
+                     one; always: a single pass is computed again too; never: the activations of all passes are kept
 
     Raises
         UserError    nothing to load at `backbone`, or max_length beyond the positions it has
     """
 
     def __init__(self, backbone: str, num_labels: int = 1, max_length: int = 256, query_prefix: str = "",
-                 document_prefix: str = "", max_tokens: int = 16_384):
+                 document_prefix: str = "", max_tokens: int | None = None, recompute: Recompute = "auto"):
         super().__init__()
         if num_labels < 1:
             raise UserError(f"num_labels {num_labels}: give 1 for a score, or the number of classes")
+        if recompute not in get_args(Recompute):
+            raise UserError(f"recompute {recompute!r}: there are {', '.join(get_args(Recompute))}")
         self.backbone, self.new_head = load_classifier(backbone, num_labels)
         check_positions(self.backbone.config, backbone, max_length)
         self.precision: Precision = "float32"
+        self._free_tokens: int | None = None
         self.settings = {"backbone": backbone}              # the attribute of that name is the model itself
-        self.num_labels, self.max_length, self.max_tokens = num_labels, max_length, max_tokens
+        self.num_labels, self.max_length, self.max_tokens, self.recompute = num_labels, max_length, max_tokens, recompute
         self.query_prefix, self.document_prefix = query_prefix, document_prefix
         self.tokenizer = PairTokenizer(backbone, max_length)
         if self.backbone.config.pad_token_id is None:       # decoders look for the last token that is no padding
@@ -66,6 +73,13 @@ class TextPairScorer(nn.Module):
     def device(self) -> torch.device:
         return self.backbone.device
 
+    def _budget(self) -> int:
+        if self.max_tokens is not None:
+            return self.max_tokens
+        if self._free_tokens is None:                       # asked once, when the model is where it is trained
+            self._free_tokens = token_budget(self.backbone, self.device)
+        return self._free_tokens
+
     def forward(self, queries: Tokens, documents: Tokens) -> Tensor:
         """Bare texts of `self.tokenizer`: B queries, and B*C documents, the C choices of a query next to each other.
 
@@ -75,7 +89,7 @@ class TextPairScorer(nn.Module):
             return torch.zeros(0, self.num_labels, device=queries.ids.device)
         asked = torch.arange(len(queries)).repeat_interleave(len(documents) // len(queries))       # (B*C,)
         pairs = self.tokenizer.template.join(queries, documents, self.max_length, asked)
-        return in_micro_batches(lambda part: self._logits(pairs, part), pairs.lengths, self.max_tokens, self.packed)
+        return in_micro_batches(lambda part: self._logits(pairs, part), pairs.lengths, self._budget(), self.packed, self.recompute)
 
     def _logits(self, pairs: JoinedPairs, places: Tensor) -> Tensor:                   # lengths ascending -> (n, L)
         tokens, types = pairs.select(places)

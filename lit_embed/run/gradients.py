@@ -1,8 +1,7 @@
 """The gradient of one batch by every parameter, run in one way or another, and how far apart two of them are."""
 
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
-from unittest import mock
 
 import numpy as np
 import torch
@@ -46,7 +45,7 @@ def gradient(loss: Loss, module: nn.Module, batch: PairBatch, way: Way, precisio
         batch, step = list(split(batch, world_size()))[rank()], DistributedDataParallel(step)
     for i, part in enumerate(split(batch, way.parts), 1):
         waits = way.shared and i < way.parts
-        with step.no_sync() if waits else nullcontext(), nullcontext() if way.recomputed else _kept():
+        with step.no_sync() if waits else nullcontext():
             with PRECISIONS[precision]():
                 value = step(part) / way.parts
             value.backward()
@@ -59,13 +58,9 @@ def gradient(loss: Loss, module: nn.Module, batch: PairBatch, way: Way, precisio
 def _set(module: nn.Module, way: Way) -> None:
     module.zero_grad()
     module.train(way.dropout)                             # nothing else hangs on it
-    module.encoder.max_tokens = way.max_tokens or 2**60
+    module.encoder.max_tokens, module.encoder.recompute = way.max_tokens or 2**60, "auto" if way.recomputed else "never"
     if hasattr(module.loss, "chunk"):
         module.loss.chunk = way.chunk
-
-
-def _kept() -> AbstractContextManager:
-    return mock.patch("lit_embed.models.micro_batches.checkpoint", lambda run, part, use_reentrant: run(part))
 
 
 @dataclass(frozen=True)

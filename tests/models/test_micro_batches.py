@@ -1,6 +1,7 @@
 """Cuts respect the budget and lose nothing; several passes give the rows and the gradient of one."""
 
 import pytest
+import pytest
 import torch
 
 from lit_embed.models.micro_batches import in_micro_batches, micro_batches
@@ -51,3 +52,17 @@ def test_without_gradient_nothing_is_computed_twice():
     with torch.no_grad():
         in_micro_batches(lambda places: passes.append(len(places)) or places.float(), torch.tensor([4, 1, 3]), 4, packed=True)
     assert passes == [2, 1]
+
+
+@pytest.mark.parametrize(("recompute", "budget", "times"), [("auto", 100, 1), ("auto", 5, 2), ("always", 100, 2),
+                                                            ("always", 5, 2), ("never", 5, 1)])
+def test_when_a_part_is_computed_again(recompute, budget, times):
+    weight, texts = torch.randn(6, 3, requires_grad=True), []
+
+    def run(places: torch.Tensor) -> torch.Tensor:
+        texts.extend(places.tolist())
+        return weight[places].tanh()
+
+    in_micro_batches(run, torch.tensor([4, 1, 3, 2, 5, 1]), budget, packed=True, recompute=recompute).sum().backward()
+    assert len(texts) == 6 * times
+    torch.testing.assert_close(weight.grad, 1 - weight.detach().tanh() ** 2)

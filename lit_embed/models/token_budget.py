@@ -1,0 +1,45 @@
+"""How many tokens go through a model in one training pass: as many as their activations find room for."""
+
+import logging
+from typing import Literal
+
+import torch
+from torch import nn
+
+log = logging.getLogger(__name__)
+
+Recompute = Literal["auto", "always", "never"]
+ON_CPU = 16_384             # small enough for the activations of a base model to fit beside it on a laptop
+SHARE = 0.7                 # of the free memory; the rest is for the loss, the largest layer's workspace and fragments
+LEAST, STEP = 1_024, 1_024  # a budget is a round number, so that a little less free memory is still the same run
+
+
+def token_budget(backbone: nn.Module, device: torch.device) -> int:
+    """Tokens of one pass on this device: a fixed number on a CPU, what free memory holds on a GPU."""
+    if device.type != "cuda":
+        return ON_CPU
+    free, _ = torch.cuda.mem_get_info(device)
+    free += torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    half = torch.is_autocast_enabled("cuda") or backbone.dtype in (torch.bfloat16, torch.float16)
+    tokens = fitting(free - missing(backbone), backbone.config, 2 if half else 4)
+    log.info("max_tokens: %d tokens in one pass, from %.1f GB of free memory", tokens, free / 1e9)
+    return tokens
+
+
+def missing(backbone: nn.Module) -> int:
+    """Bytes that training will still ask for: gradients, and AdamW's two averages, of the parameters that are trained."""
+    return sum((3 - (p.grad is not None)) * p.numel() * p.element_size() for p in backbone.parameters() if p.requires_grad)
+
+
+def fitting(free: int, config: object, bytes_per_number: int) -> int:
+    """Tokens whose activations take up SHARE of `free` bytes.
+
+    A transformer layer keeps 34 bytes a token and unit of width in half precision with feed-forward layers four times as
+    wide, 17 numbers of two bytes, and no attention matrix, which the variable-length kernel never stores (Korthikanti et
+    al. 2022, arXiv 2205.05198, section 4.1).
+    """
+    width = config.hidden_size
+    wider = (getattr(config, "intermediate_size", None) or 4 * width) / (4 * width)
+    numbers = config.num_hidden_layers * width * (8 + 9 * wider)
+    tokens = int(SHARE * max(free, 0) / (numbers * bytes_per_number))
+    return max(LEAST, tokens // STEP * STEP)
