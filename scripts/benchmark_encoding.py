@@ -21,8 +21,6 @@ from benchmark_training import DATA
 from side_by_side import difference, lowest, machine, unit
 from turns import clear_peak, medians, peak_mb, take_turns, tell, wait
 
-from lit_embed.data import Klue
-
 PRECISIONS = ["float32", "bfloat16", "float16"]
 
 
@@ -34,9 +32,7 @@ def texts_of(options: argparse.Namespace) -> list[str]:
         kind = {"jsonl": "json"}.get(options.file.suffix[1:], options.file.suffix[1:])
         texts = datasets.load_dataset(kind, data_files=str(options.file), split="train")[options.column]
     else:
-        kind = DATA[options.name]
-        task = {"task": options.name} if kind is Klue else {}
-        rows = kind(path=options.data, name=options.name, **task).rows("train")
+        rows = DATA[options.name](path=options.data, name=options.name).rows("train")
         texts = [*rows.queries, *rows.documents[0]]
     texts = list(dict.fromkeys(texts))
     order = np.random.default_rng(options.seed).permutation(len(texts))

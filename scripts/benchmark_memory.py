@@ -4,7 +4,7 @@
     python scripts/benchmark_memory.py --backbone FOLDER --data GLUE --name stsb --batch 4096 --json OUT.json
 
 A turn is one training step of the whole batch. Peak: resident memory of the side's process on a CPU, what torch holds on
-a GPU; `above` is what lies above the same process before its first step. Each side in a process of its own, in turn.
+a GPU. Each side in a process of its own, in turn.
 Then the loss alone on 65,536 rows of width 384, forward and backward, in a process of its own.
 """
 
@@ -17,7 +17,6 @@ import time
 from pathlib import Path
 
 import benchmark_training
-import training_sides
 from side_by_side import machine
 from turns import clear_peak, medians, peak_mb
 
@@ -50,8 +49,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=ROWS, help="of the loss alone; 0: leave it out")
     options = parser.parse_args()
     if options.child:
-        job = json.loads(options.child)
-        print(json.dumps(chunked_loss(job["rows"], WIDTH))) if "rows" in job else getattr(training_sides, job["side"])(job)
+        print(json.dumps(chunked_loss(int(options.child), WIDTH)))
         return
     if not options.backbone or not options.data:
         raise SystemExit("--backbone FOLDER and --data FOLDER (or names on the Hub) are needed")
@@ -67,7 +65,7 @@ def main() -> None:
         print(f"{precision}, batch {options.batch}: peak {memory['ours']:,.0f} MB against {memory['peer']:,.0f} MB, "
               f"{found['ours']:.1f} against {found['peer']:.1f} pairs/s (ratio {found['ratio']:.2f})", flush=True)
     if options.rows:
-        done = subprocess.run([sys.executable, __file__, "--child", json.dumps({"rows": options.rows})], text=True, capture_output=True)
+        done = subprocess.run([sys.executable, __file__, "--child", str(options.rows)], text=True, capture_output=True)
         if done.returncode:
             raise SystemExit(done.stderr[-2000:])
         own = result["info_nce"] = json.loads(done.stdout.splitlines()[-1])

@@ -28,18 +28,16 @@ import training_sides
 from side_by_side import machine
 from turns import medians, take_turns
 
-from lit_embed.data import Klue, Mnli, Sts
+from lit_embed.data import KlueMrc, KlueSts, Mnli, Sts
 
 ROWS = 16                                             # of which both sides' losses are compared
-DATA = {"stsb": Sts, "sts": Klue, "nli": Klue, "mrc": Klue, "mnli": Mnli}
+DATA = {"stsb": Sts, "mnli": Mnli, "sts": KlueSts, "mrc": KlueMrc}
 PRECISIONS = ["float32", "bfloat16", "float16"]
 
 
 def pairs_of(options: argparse.Namespace) -> pa.Table:
     """Columns first, second, label (0 to 1), repeated until there are rows enough for a few batches."""
-    kind = DATA[options.name]
-    task = {"task": options.name} if kind is Klue else {}
-    rows = kind(path=options.data, name=options.name, limit=options.limit, **task).rows("train")
+    rows = DATA[options.name](path=options.data, name=options.name, limit=options.limit).rows("train")
     labels = rows.labels if rows.labels is not None and rows.labels.dtype.kind == "f" else [1.0] * len(rows.queries)
     table = pa.table({"first": rows.queries, "second": rows.documents[0], "label": pa.array(labels, pa.float32())})
     return pa.concat_tables([table] * max(1, -(-4 * options.batch // len(table))))

@@ -91,12 +91,16 @@ def products(encoder: torch.nn.Module) -> list[torch.Tensor]:
 
 def first_loss_of_ours(module: torch.nn.Module, job: dict) -> float:
     """Of the first rows before any training, without dropout, in float32: both sides must say the same."""
-    from lit_embed.batches import PairBatch, text_ids
+    from lit_embed.batches import PairBatch, Tokens, text_ids
 
     first, second = job["rows"]
     module.eval()
-    tokenizer = module.encoder.tokenizer
-    batch = PairBatch(tokenizer.tokens(first), tokenizer.tokens(second), torch.tensor(job["labels"]),
+
+    def tokens(texts: list[str]) -> Tokens:
+        ids, lengths, _ = module.encoder.tokenizer.tokenize(texts)
+        return Tokens(torch.from_numpy(ids.copy()), torch.from_numpy(lengths).long())
+
+    batch = PairBatch(tokens(first), tokens(second), torch.tensor(job["labels"]),
                       torch.from_numpy(text_ids(first)), torch.from_numpy(text_ids(second)).unsqueeze(1))
     with torch.no_grad():
         value = float(module.loss(*module.embed(batch), batch))

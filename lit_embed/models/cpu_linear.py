@@ -98,8 +98,15 @@ class _Linear(torch.autograd.Function):
         of_x, of_weight, of_bias = ctx.needs_input_grad
         grad = grad.contiguous()                                  # one that a sum expanded has no rows of its own
         return (product(grad, weight.t()) if of_x else None,
-                product(x.t(), grad.t()).t().contiguous() if of_weight else None,      # as (I, O): the faster way round
+                _of_weight(grad, x) if of_weight else None,
                 grad.sum(0) if of_bias else None)
+
+
+def _of_weight(grad: Tensor, x: Tensor) -> Tensor:
+    """grad^T x, (O, I). oneDNN copies the first factor when it is transposed, so the narrower one stands there."""
+    if grad.size(1) <= x.size(1):
+        return product(grad.t(), x.t())
+    return product(x.t(), grad.t()).t().contiguous()
 
 
 def product(x: Tensor, weight: Tensor, bias: Tensor | None = None, after: str = "none") -> Tensor:
