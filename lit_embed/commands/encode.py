@@ -2,6 +2,11 @@
 
     lit-embed encode --model checkpoints/quickstart/model --input texts.txt --output embeddings.npy
     cut -f2 table.tsv | lit-embed encode --model FOLDER --input - --output embeddings.parquet --role document
+
+A folder for output: a corpus larger than memory, as parquet files that `lit-embed index --input FOLDER` reads. Started by
+torchrun or srun, all processes share the work, each on its own GPU; killed and started again, it goes on file by file.
+
+    torchrun --nproc-per-node 8 --no-python lit-embed encode --model FOLDER --input corpus.parquet --output encoded
 """
 
 import argparse
@@ -14,6 +19,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
+from lit_embed.commands.encode_shards import Place, encode_shards
+from lit_embed.data.passage_stream import PassageStream
 from lit_embed.data.read_file import READERS, read_file
 from lit_embed.errors import UserError
 from lit_embed.files import write_beside
@@ -26,16 +33,36 @@ from lit_embed.run.messages import quiet
 def run(arguments: list[str]) -> None:
     """arguments: "encode" and its options, as typed."""
     options = parser().parse_args(arguments[1:])
-    output = Path(options.output)
-    if output.suffix not in WRITERS:                                     # before an hour of encoding, not after it
-        raise UserError(f"--output {output}: the name must end in {' or '.join(WRITERS)}")
+    output, place = Path(options.output), Place.here()
+    if output.suffix and output.suffix not in WRITERS:                   # before an hour of encoding, not after it
+        raise UserError(f"--output {output}: the name must end in {' or '.join(WRITERS)}, or be that of a folder, without an end")
     quiet()
+    if not output.suffix:
+        return to_folder(options, place)
+    if place.world > 1:
+        raise UserError(f"--output {output}: {place.world} processes cannot write one file; give a folder")
+    for name in ("name", "split", "title_column", "id_column"):
+        if getattr(options, name) is not None:
+            raise UserError(f"--{name.replace('_', '-')} is for a folder of output; {output} is one file")
     texts = read_texts(options.input, options.column)
     encoder = open_encoder(options.model, precision=options.precision)
-    embeddings = encoder.encode(texts, options.role, options.batch_tokens, progress=True)          # (N, D)
+    embeddings = encoder.encode(texts, options.role or "text", options.batch_tokens, progress=True)          # (N, D)
     with write_beside(output) as beside:
         WRITERS[output.suffix](beside, texts, embeddings)
     print(f"{len(texts)} texts, {embeddings.shape[1]} numbers each: {output}", file=sys.stderr)
+
+
+def to_folder(options: argparse.Namespace, place: Place) -> None:
+    """The share of this process in a folder of parquet files."""
+    if options.input == "-":
+        raise UserError("--input -: standard input goes into one file, name it X.npy or X.parquet")
+    if options.shard < 1:
+        raise UserError(f"--shard {options.shard}: one passage at least")
+    stream = PassageStream(options.input, options.name, options.split, options.column, options.title_column,
+                           options.id_column, options.on_bad_row)
+    stream.count()                                           # a mistake in --input shows before a model is loaded
+    encoder = open_encoder(options.model, precision=options.precision, device=place.device())
+    encode_shards(options, encoder, stream, place)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -43,10 +70,18 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--model", required=True, help="folder with a model: <run>/model, or one of sentence-transformers")
     made.add_argument("--input", required=True, help="a text a line, or csv, tsv, json, jsonl, parquet; - is standard input")
     made.add_argument("--column", help="column of the texts, for files that have columns")
-    made.add_argument("--output", required=True, help="X.npy: float32 (N, D); X.parquet: columns text and embedding")
-    made.add_argument("--role", choices=["text", "query", "document"], default="text", help="whose prefix goes before each text")
+    made.add_argument("--output", required=True, help="X.npy: float32 (N, D); X.parquet: columns text and embedding; a folder")
+    made.add_argument("--role", choices=["text", "query", "document"],
+                      help="whose prefix goes before each text (default: none; the document's for a folder of output)")
     made.add_argument("--batch_tokens", type=int, help="tokens in one pass (default: what suits the device)")
     add_precision(made)
+    folder = made.add_argument_group("for a folder of output")
+    folder.add_argument("--name", help="configuration of a data set, as in datasets.load_dataset; --input may be one, or a Hub id")
+    folder.add_argument("--split", help="which of its splits (default: the only one, or train)")
+    folder.add_argument("--title-column", help="column put before the text, with a space between")
+    folder.add_argument("--id-column", help="column of the ids (default: row numbers, from 0)")
+    folder.add_argument("--on-bad-row", choices=["error", "skip"], default="error", help="for a row without text or id")
+    folder.add_argument("--shard", type=int, default=50_000, help="passages of a file, as many as are in memory (default 50,000)")
     return made
 
 
@@ -87,12 +122,13 @@ def _column(source: str, column: str | None, option: str) -> list[str]:
     return texts
 
 
-def open_encoder(folder: str | Path, max_length: int | None = None, precision: Precision = "float32") -> TextEncoder:
+def open_encoder(folder: str | Path, max_length: int | None = None, precision: Precision = "float32",
+                 device: torch.device | str | None = None) -> TextEncoder:
     """The model of a folder, on the GPU if there is one; max_length cuts texts elsewhere than the folder says."""
     if not (Path(folder) / "config.json").is_file() and not (Path(folder) / "modules.json").is_file():
         raise UserError(f"no model in {folder}: give <run>/model or another folder with a config.json")
     changes = {} if max_length is None else {"max_length": max_length}
-    encoder = TextEncoder.from_folder(folder, **changes).to(device_here())
+    encoder = TextEncoder.from_folder(folder, **changes).to(device or device_here())
     encoder.precision = precision
     return encoder
 

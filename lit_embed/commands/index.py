@@ -26,7 +26,8 @@ from lit_embed.errors import UserError
 from lit_embed.models import TextEncoder
 from lit_embed.run.arguments import one_line_parser
 from lit_embed.run.messages import quiet
-from lit_embed.search.build_index import Plan, build_index
+from lit_embed.search.build_index import Encode, Plan, build_index
+from lit_embed.search.encoded_shards import EncodedPassages, read_settings
 from lit_embed.search.fingerprint import fingerprint
 from lit_embed.search.index import Index
 from lit_embed.search.index_folder import SETTINGS
@@ -52,7 +53,8 @@ def parser() -> argparse.ArgumentParser:
     made = one_line_parser("index", __doc__)
     made.add_argument("--output", required=True, help="folder of the index")
     made.add_argument("--model", help="folder of the model: <run>/model, or one of sentence-transformers")
-    made.add_argument("--input", help="a text a line, or csv, tsv, json, jsonl, parquet, a data-set folder or a Hub id")
+    made.add_argument("--input", help="a text a line, or csv, tsv, json, jsonl, parquet, a data-set folder or a Hub id; or a folder that "
+                                        "lit-embed encode wrote")
     made.add_argument("--name", help="configuration of the data set, as in datasets.load_dataset")
     made.add_argument("--split", help="which of its splits (default: the only one, or train)")
     made.add_argument("--column", help="column of the texts (default: text, or the only one)")
@@ -85,18 +87,43 @@ def build(options: argparse.Namespace) -> None:
     if output.exists() and not (output / SETTINGS).is_file() and not (output.is_dir() and not any(output.iterdir())):
         raise UserError(f"--output {output} is there and is no index: choose another name, nothing is overwritten")
     started = time.perf_counter()
+    encoded = EncodedPassages(options.input) if read_settings(options.input) is not None else None
     stream = PassageStream(options.input, options.name, options.split, options.column, options.title_column,
                            options.id_column, options.on_bad_row)
-    total = stream.count()                                   # a mistake in --input shows before a model is loaded
+    total = (encoded or stream).count()                      # a mistake in --input shows before a model is loaded
     encoder = open_encoder(options.model, precision=options.precision)
     plan = Plan(fingerprint(encoder), str(Path(options.model).resolve()), options.role, options.precision,
                 options.kind, options.similarity, options.effort, options.device)
     plan.check()
+    if encoded:
+        check_encoded(encoded, options, plan)
     questions = read_questions(options, encoder)
     with IndexProgress(total) as progress:
-        encode = embedding_by(encoder, options.role, options.batch_tokens, progress.embedded)
-        recall = build_index(stream.blocks(options.block), encode, output, plan, questions, progress.told)
+        if encoded:
+            blocks, encode = encoded.blocks(), encoded_by(encoded, progress)
+        else:
+            blocks, encode = stream.blocks(options.block), embedding_by(encoder, options.role, options.batch_tokens, progress.embedded)
+        recall = build_index(blocks, encode, output, plan, questions, progress.told)
     report(output, recall, questions, time.perf_counter() - started)
+
+
+def encoded_by(encoded: EncodedPassages, progress: IndexProgress) -> Encode:
+    def encode(texts: list[str]) -> np.ndarray:
+        progress.embedded(len(texts))
+        return encoded.encode(texts)
+    return encode
+
+
+def check_encoded(encoded: EncodedPassages, options: argparse.Namespace, plan: Plan) -> None:
+    """Raises UserError if the passages were encoded by another model, or as something else than this index says."""
+    if encoded.settings["model"] != plan.model:
+        raise UserError(f"--input {options.input} was encoded by another model than --model {options.model}")
+    for name, value in (("role", plan.role), ("precision", plan.embedding)):
+        if encoded.settings[name] != value:
+            raise UserError(f"--input {options.input} was encoded with {name} {encoded.settings[name]}: add --{name} {encoded.settings[name]}")
+    for name in ("name", "split", "column", "title_column", "id_column"):
+        if getattr(options, name) is not None:
+            raise UserError(f"--{name.replace('_', '-')}: {options.input} holds encoded passages, which have their ids and texts already")
 
 
 def read_questions(options: argparse.Namespace, encoder: TextEncoder) -> np.ndarray | None:

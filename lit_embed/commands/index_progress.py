@@ -17,8 +17,9 @@ class IndexProgress:
     total   passages, more or less; it is put right when the last one is embedded
     """
 
-    def __init__(self, total: int):
-        self._bar = Progress(*Progress.get_default_columns(), MofNCompleteColumn(), console=Console(stderr=True))
+    def __init__(self, total: int, shown: bool = True):
+        columns = [*Progress.get_default_columns(), MofNCompleteColumn()]
+        self._bar = Progress(*columns, console=Console(stderr=True), disable=not shown)
         self._embedding = self._bar.add_task("embedding", total=total)
         self._indexing = self._bar.add_task("indexing", total=total, visible=False)
         self._done = self._kept = 0
