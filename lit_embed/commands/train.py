@@ -59,11 +59,13 @@ class TrainingCLI(LightningCLI):
         # Other processes of a run come later, when the first has begun to write.
         if self.subcommand == "fit" and not asked and not config.overwrite and rank_zero_only.rank == 0:
             refuse_existing(self.folder)
-        StartRun.replaces_earlier_run = bool(config.overwrite and not asked)
+        found = find_checkpoint(str(asked), self.folder) if asked else None
+        # `auto` without a checkpoint: what a start that died early may have left is no run yet.
+        StartRun.replaces_earlier_run = found is None and bool(config.overwrite or asked)
         config.overwrite = False                                  # config.yaml must not replace its own run one day
-        if asked:
-            config.ckpt_path = str(find_checkpoint(str(asked), self.folder))
-            refuse_another_class(Path(config.ckpt_path), config.model.class_path)
+        config.ckpt_path = found and str(found)
+        if found:
+            refuse_another_class(found, config.model.class_path)
         trainer.default_root_dir = str(self.folder)
         trainer.precision, changed = precision_here(trainer.precision, trainer.accelerator)
         if changed:

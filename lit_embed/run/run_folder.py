@@ -39,20 +39,22 @@ def remove_earlier_run(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def find_checkpoint(asked: str, folder: Path) -> Path:
-    """The file meant by "last", "best" or a path.
+def find_checkpoint(asked: str, folder: Path) -> Path | None:
+    """The file meant by "last", "best" or a path; "auto" is the last one, or None where there is none yet.
 
     Raises
         UserError   there is none
     """
     last = folder / CHECKPOINTS / "last.ckpt"
+    if asked == "auto":
+        return last if last.exists() else None
     if asked not in ("last", "best"):
         if not Path(asked).exists():
-            raise UserError(f"no checkpoint {asked}: give a file, or `last` or `best` for those in {last.parent}")
+            raise UserError(f"no checkpoint {asked}: give a file, or `last`, `best` or `auto` for those in {last.parent}")
         return Path(asked)
     if not last.exists():
         raise UserError(f"no checkpoint in {last.parent}, which --ckpt_path {asked} asks for: name the run with --run, "
-                        "or give the path of a checkpoint")
+                        "give the path of a checkpoint, or `auto` to begin where there is none")
     return last if asked == "last" else _best(last)
 
 
