@@ -20,8 +20,8 @@ import time
 from pathlib import Path
 
 import yaml
-from kill_and_resume import Run, compare, config
 from side_by_side import machine
+from watched_run import Run, compare, config
 
 NODES = {"lit_embed_a": ("10.77.0.1", "lit_embed_va"), "lit_embed_b": ("10.77.0.2", "lit_embed_vb")}
 PORT = 29_577
