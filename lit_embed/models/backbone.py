@@ -15,6 +15,7 @@ from lit_embed.models.weights import load_weights, quietly
 
 log = logging.getLogger(__name__)
 PADDED = "sdpa"
+SHORT = 256             # slots of a pass below which its kernels are quickly made
 
 
 def load_backbone(backbone: str) -> PreTrainedModel:
@@ -46,13 +47,30 @@ def evaluating(module: nn.Module) -> Iterator[None]:
             part.training = mode
 
 
-def packed_inputs(tokens: Tokens, first_position: int) -> dict[str, object]:
-    """What a backbone on packed attention takes: one sequence with positions that restart at each text; lengths ascending."""
-    device = tokens.ids.device
+def packed_inputs(tokens: Tokens, first_position: int, filler: int = 0) -> dict[str, object]:
+    """What a backbone on packed attention takes: one sequence with positions that restart at each text; lengths ascending.
+
+    filler   slots behind the last text, which nothing attends to and which attend to nothing
+    """
+    device, ids = tokens.ids.device, tokens.ids
     starts = tokens.lengths.cumsum(0) - tokens.lengths                                            # (N,)
-    place = torch.arange(len(tokens.ids)) - starts.repeat_interleave(tokens.lengths) + first_position      # (S,)
-    return {"input_ids": tokens.ids.unsqueeze(0), "position_ids": place.unsqueeze(0).to(device, non_blocking=True),
-            "segments": Segments(tokens.lengths, device)}
+    place = torch.arange(len(ids)) - starts.repeat_interleave(tokens.lengths)                     # (S,)
+    if filler:
+        ids, place = (torch.cat([x, x.new_zeros(filler)]) for x in (ids, place))                  # (S + filler,)
+    place = (place + first_position).unsqueeze(0).to(device, non_blocking=True)
+    return {"input_ids": ids.unsqueeze(0), "position_ids": place, "segments": Segments(tokens.lengths, device, filler)}
+
+
+def filler(tokens: Tokens) -> int:
+    """Slots behind the last text of a training pass on a CPU, at most a sixteenth of all.
+
+    oneDNN writes and compiles a kernel for each new number of rows, which takes longer than multiplying a few more; so
+    the numbers are few.
+    """
+    slots = len(tokens.ids)
+    if tokens.ids.device.type != "cpu" or not torch.is_grad_enabled() or slots < SHORT:
+        return 0
+    return -slots % (1 << (slots // 16).bit_length() - 1)
 
 
 def padded_inputs(tokens: Tokens, padding: int) -> dict[str, Tensor]:
@@ -66,7 +84,8 @@ def padded_inputs(tokens: Tokens, padding: int) -> dict[str, Tensor]:
 
 def run_packed(backbone: PreTrainedModel, tokens: Tokens, first_position: int) -> Tensor:
     """Lengths ascending.  -> (S, D)"""
-    return backbone(**packed_inputs(tokens, first_position)).last_hidden_state[0]
+    hidden = backbone(**packed_inputs(tokens, first_position, filler(tokens))).last_hidden_state[0]
+    return hidden[:len(tokens.ids)]
 
 
 def run_padded(backbone: PreTrainedModel, tokens: Tokens) -> Tensor:

@@ -25,10 +25,11 @@ class Segments:
     """Where each text begins and ends in one packed sequence; made once a micro-batch, shared by all layers.
 
     lengths   (N,) on the host, ascending, so that neighbours are alike in length
+    filler    slots behind the last text, of no text
     """
 
-    def __init__(self, lengths: Tensor, device: torch.device):
-        self.lengths, self.device = lengths, device
+    def __init__(self, lengths: Tensor, device: torch.device, filler: int = 0):
+        self.lengths, self.device, self.filler = lengths, device, filler
         self.longest = int(lengths.max())
 
     @cached_property
@@ -95,8 +96,11 @@ def packed_attention(module: nn.Module, query: Tensor, key: Tensor, value: Tenso
     if out is None:
         repeat = q.size(1) // k.size(1)                                                # grouped key/value heads
         k, v = (x.repeat_interleave(repeat, dim=1) if repeat > 1 else x for x in (k, v))
-        out = torch.cat([group.unpad(_attend(*map(group.pad, (q, k, v)), group.mask(causal, sliding_window), scaling, dropout))
-                         for group in segments.groups])                                # (S, heads, d)
+        out = [group.unpad(_attend(*map(group.pad, (q, k, v)), group.mask(causal, sliding_window), scaling, dropout))
+               for group in segments.groups]
+        if segments.filler:
+            out.append(out[0].new_zeros(segments.filler, *out[0].shape[1:]))
+        out = torch.cat(out)                                                           # (S, heads, d)
     return out.unsqueeze(0), None
 
 

@@ -5,7 +5,7 @@ import torch
 
 from lit_embed.batches import Tokens
 from lit_embed.errors import UserError
-from lit_embed.models.backbone import PADDED, evaluating, load_backbone, probe, run_packed, run_padded
+from lit_embed.models.backbone import PADDED, evaluating, filler, load_backbone, probe, run_packed, run_padded
 from lit_embed.models.packed_attention import PACKED
 
 PACKABLE = {"bert": 0, "roberta": 1, "xlm_roberta": 1, "distilbert": 0, "modernbert": 0, "llama": 0}
@@ -73,3 +73,30 @@ def test_an_unknown_backbone_is_one_line_that_says_how_to_give_a_folder():
     with pytest.raises(UserError, match="--model.encoder.backbone FOLDER") as error:
         load_backbone("nobody/no-such-model")
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("architecture", ["bert", "modernbert", "llama"])
+def test_slots_behind_the_last_text_change_neither_values_nor_gradients(architecture, backbone_folder, monkeypatch):
+    backbone, tokens = load_backbone(backbone_folder(architecture)).eval(), some_tokens()
+    backbone.set_attn_implementation(PACKED)
+    found = []
+    for short in (10**9, 4):
+        monkeypatch.setattr("lit_embed.models.backbone.SHORT", short)
+        backbone.zero_grad()
+        hidden = run_packed(backbone, tokens, PACKABLE[architecture])
+        (hidden * torch.arange(hidden.size(1))).sum().backward()
+        found.append([hidden.detach(), *(p.grad for p in backbone.parameters() if p.grad is not None)])
+    assert filler(tokens) > 0 and len(found[0]) == len(found[1])
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+
+
+def test_the_numbers_of_slots_are_few_and_near():
+    totals = {}
+    for slots in range(256, 5_000):
+        more = filler(Tokens(torch.zeros(slots, dtype=torch.long), torch.tensor([slots])))
+        assert 0 <= more <= slots / 16
+        totals[slots + more] = totals.get(slots + more, 0) + 1
+    assert len(totals) < 100
+    with torch.no_grad():
+        assert filler(Tokens(torch.zeros(1_001, dtype=torch.long), torch.tensor([1_001]))) == 0
