@@ -20,7 +20,8 @@ def config(options: argparse.Namespace) -> dict:
                  {"class_path": "lit_embed.callbacks.Spearman"},
                  {"class_path": "pytorch_lightning.callbacks.ModelCheckpoint",
                   "init_args": {"every_n_train_steps": options.every, "save_last": True, "save_top_k": 1}}]
-    return {"seed_everything": options.seed,
+    # torchrun takes an option of the command line called --run for an abbreviation of one of its own.
+    return {"seed_everything": options.seed, "run": "run",
             "model": {"class_path": "lit_embed.modules.BiEncoder",
                       "init_args": {"encoder": encoder, "loss": {"class_path": "lit_embed.losses.InfoNCE"}, "learning_rate": 2e-5}},
             "data": {"class_path": "lit_embed.data.Sts", "init_args": {
@@ -39,8 +40,7 @@ class Run:
         start = [sys.executable, "-m"]
         if self.processes > 1:
             start += ["torch.distributed.run", "--nproc-per-node", str(self.processes), "--max-restarts", "0", "--standalone", "-m"]
-        return [*start, "lit_embed.cli", "fit", "--config", str(self.file), "--checkpoints", str(self.folder), "--run", "run",
-                "--ckpt_path", "auto"]
+        return [*start, "lit_embed.cli", "fit", "--config", str(self.file), "--checkpoints", str(self.folder), "--ckpt_path", "auto"]
 
     def start(self, log: Path) -> subprocess.Popen:
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
