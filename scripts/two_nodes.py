@@ -53,7 +53,7 @@ def start(node: str, run: Run, log: Path) -> subprocess.Popen:
     address, device = NODES[node]
     command = ["ip", "netns", "exec", node, sys.executable, "-m", "torch.distributed.run", "--nnodes", "2", "--nproc-per-node", "1",
                "--rdzv-backend", "c10d", "--rdzv-id", "lit_embed", "--rdzv-endpoint", f"{NODES['lit_embed_a'][0]}:{PORT}",
-               "--local-addr", address, "--max-restarts", "5", "-m", "lit_embed.cli", "fit", "--config", str(run.file),
+               "--rdzv-conf", f"is_host={int(node == next(iter(NODES)))}", "--local-addr", address, "--max-restarts", "5", "-m", "lit_embed.cli", "fit", "--config", str(run.file),
                "--checkpoints", str(run.folder), "--ckpt_path", "auto", "--trainer.num_nodes", "2"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1",
                    "GLOO_SOCKET_IFNAME": device, "TP_SOCKET_IFNAME": device}
