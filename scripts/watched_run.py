@@ -29,7 +29,8 @@ def config(options: argparse.Namespace) -> dict:
                 "num_workers": options.workers}},
             "trainer": {"max_steps": options.steps, "accelerator": "cpu", "devices": options.processes, "precision": options.precision,
                         "strategy": "ddp" if options.processes > 1 else "auto", "gradient_clip_val": 1.0,
-                        "val_check_interval": options.every + 3, "check_val_every_n_epoch": None, "enable_progress_bar": False}}
+                        "val_check_interval": options.every + 3, "check_val_every_n_epoch": None, "enable_progress_bar": False,
+                        "callbacks": callbacks}}
 
 
 class Run:
