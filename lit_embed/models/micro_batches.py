@@ -57,5 +57,5 @@ def in_micro_batches(run: Callable[[Tensor], Tensor], lengths: Tensor, max_token
     else:
         parts = [checkpoint(run, part, use_reentrant=False) for part in places]
     order = torch.cat(places)                                                          # (N,)
-    back = torch.empty_like(order).index_copy(0, order, torch.arange(len(order)))
+    back = order.new_empty(len(lengths)).index_copy(0, order, torch.arange(len(order)))
     return torch.cat(parts)[back.to(parts[0].device, non_blocking=True)]
