@@ -4,8 +4,8 @@ import pytest
 import torch
 from toys import run_in_processes
 
-from lit_embed.distributed import (barrier, gather, gather_examples, gather_with_grad, is_sharded, largest, rank, shard,
-                                   world_size)
+from lit_embed.distributed import (barrier, gather, gather_examples, gather_with_grad, group_on_this_machine, is_sharded,
+                                   largest, rank, shard, world_size)
 
 
 def test_without_a_group_everything_is_that_of_one_process():
@@ -50,18 +50,13 @@ def test_seven_examples_on_two_processes_are_seven_examples():
     run_in_processes(2, uneven_examples)
 
 
-def a_sharded_layer(rank_here):
-    torch.manual_seed(0)
-    whole, x = torch.nn.Linear(3, 5), torch.randn(2, 3)
-    layer = torch.nn.Linear(3, 5)
+def test_a_sharded_layer_computes_with_whole_weights(tmp_path):
+    whole, layer, x = torch.nn.Linear(3, 5), torch.nn.Linear(3, 5), torch.randn(2, 3)
     layer.load_state_dict(whole.state_dict())
     assert not is_sharded(layer)
-    shard([layer], "cpu")
-    assert is_sharded(layer) and is_sharded(layer.bias) and layer.weight.to_local().shape == ([3, 2][rank_here], 3)
-    torch.testing.assert_close(layer(x), whole(x))
-    layer(x * (rank_here + 1)).sum().backward()                             # on average 1.5 times the rows
-    torch.testing.assert_close(layer.weight.grad.full_tensor(), 1.5 * x.sum(0).expand(5, 3))
-
-
-def test_a_sharded_layer_computes_with_whole_weights_and_averages_gradients():
-    run_in_processes(2, a_sharded_layer)
+    with group_on_this_machine(0, 1, tmp_path / "meeting_point", timeout=60):          # two share it in test_sharding.py
+        shard([layer], "cpu")
+        assert is_sharded(layer) and is_sharded(layer.bias)
+        torch.testing.assert_close(layer(x), whole(x))
+        layer(x).sum().backward()
+        torch.testing.assert_close(layer.weight.grad.full_tensor(), x.sum(0).expand(5, 3))

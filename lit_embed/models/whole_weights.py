@@ -47,5 +47,7 @@ def whole(module: nn.Module) -> Iterator[None]:
 @torch.no_grad()
 def _gathered(sharded: nn.Module) -> nn.Module:
     hollow, weights = _HOLLOW[sharded], sharded.state_dict()
-    filled = {id(p): nn.Parameter(weights[name].full_tensor(), p.requires_grad) for name, p in hollow.named_parameters()}
+    # Cloned: with one process the whole tensor is the shard itself.
+    filled = {id(p): nn.Parameter(weights[name].full_tensor().clone(), p.requires_grad)
+              for name, p in hollow.named_parameters()}
     return _copy(hollow, filled).to(next(iter(weights.values())).device)

@@ -1,13 +1,11 @@
 """The whole copy of a sharded encoder gives its embeddings, and leaves the sharded one as it was."""
 
-import copy
-
 import numpy as np
 import pytest
 import torch
-from toys import run_in_processes, toy_texts
+from toys import toy_texts
 
-from lit_embed.distributed import shard
+from lit_embed.distributed import group_on_this_machine, shard
 from lit_embed.errors import UserError
 from lit_embed.models import TextEncoder
 from lit_embed.models.whole_weights import remember_whole, whole
@@ -28,23 +26,18 @@ def test_an_encoder_that_is_not_sharded_is_used_itself(toy_backbone):
         pass
 
 
-def sharded(rank, backbone):
-    encoder, texts = TextEncoder(backbone, max_length=32), toy_texts(5 + rank)
+def test_the_copy_of_a_sharded_encoder_has_its_embeddings(toy_backbone, tmp_path):
+    encoder, texts = TextEncoder(toy_backbone, max_length=32), toy_texts(5)
     holder, expected = Holder(encoder), encoder.encode(texts)
-    encoder.eval()
     remember_whole(encoder)
-    shard([encoder], "cpu")
-    with pytest.raises(UserError, match="sharded over the processes"):
-        encoder.encode(texts)
-    with whole(holder):                                           # another number of texts on each process
-        np.testing.assert_array_equal(holder.encoder.encode(texts), expected)
-        assert holder.encoder.tokenizer is encoder.tokenizer
-        torch.nn.init.zeros_(holder.encoder.backbone.embeddings.word_embeddings.weight)
-    assert holder.encoder is encoder and all(hasattr(p, "full_tensor") for p in encoder.parameters())
-    with whole(holder):
-        again = copy.deepcopy(holder.encoder)
-        np.testing.assert_array_equal(again.encode(texts), expected)
-
-
-def test_every_process_may_use_the_copy_alone(toy_backbone):
-    run_in_processes(2, sharded, toy_backbone)
+    with group_on_this_machine(0, 1, tmp_path / "meeting_point", timeout=60):          # two share it in test_sharding.py
+        shard([encoder], "cpu")
+        with pytest.raises(UserError, match="sharded over the processes"):
+            encoder.encode(texts)
+        with whole(holder):
+            np.testing.assert_array_equal(holder.encoder.encode(texts), expected)
+            assert holder.encoder.tokenizer is encoder.tokenizer
+            torch.nn.init.zeros_(holder.encoder.backbone.embeddings.word_embeddings.weight)
+        assert holder.encoder is encoder and all(hasattr(p, "full_tensor") for p in encoder.parameters())
+        with whole(holder):                                       # what was done to the first copy is gone
+            np.testing.assert_array_equal(holder.encoder.encode(texts), expected)

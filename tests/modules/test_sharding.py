@@ -144,7 +144,7 @@ def test_a_checkpoint_of_sharded_parameters_is_read_by_one_process(runs, toy_bac
     checkpoint = runs.two / "cut/step=2.ckpt"
     module = BiEncoder.load_from_checkpoint(checkpoint, weights_only=True)
     assert not any(hasattr(p, "full_tensor") for p in module.parameters())
-    close(fit("info_nce", runs.one / "cut", toy_backbone, [steps(runs.one / "cut")], ckpt_path=checkpoint), runs.alone["info_nce"])
+    close(fit("info_nce", runs.one / "cut", toy_backbone, [steps(checkpoint.parent)], ckpt_path=checkpoint), runs.alone["info_nce"])
 
 
 def asked(module: pl.LightningModule, **settings) -> pl.LightningModule:
