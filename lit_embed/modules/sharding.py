@@ -13,8 +13,8 @@ def shard_if_asked(module: pl.LightningModule) -> None:
     """Shards `module.encoder`, layer by layer, and `module.loss` over all processes where the run's strategy is
     ModelParallelStrategy; anywhere else nothing happens.
 
-    A layer has whole weights while it computes, and all layers of the encoder have where a batch runs in several passes:
-    each pass is computed again in backward, and the weights stay until its gradient is there.
+    A layer has whole weights only while it computes. Where a batch runs in several passes each is computed again in
+    backward, and all layers have whole weights until its gradient is there.
 
     Raises
         UserError   a parameter cannot be sharded, or checkpoints would be in pieces
@@ -26,7 +26,8 @@ def shard_if_asked(module: pl.LightningModule) -> None:
         raise UserError("ModelParallelStrategy would write checkpoints in pieces, which nothing here reads: set its "
                         "save_distributed_checkpoint: false")
     if scalars := [name for name, parameter in module.named_parameters() if not parameter.ndim]:
-        raise UserError(f"the parameter {scalars[0]} has no dimension to shard: make it a vector of one, or train with ddp")
+        raise UserError(f"the parameter {scalars[0]} has no dimension to shard: make it a vector of one, or train with "
+                        "ddp")
     remember_whole(module.encoder)
     parts = [*layers(module.encoder), module.encoder]
     if any(True for _ in module.loss.parameters()):
@@ -40,7 +41,12 @@ def shard_if_asked(module: pl.LightningModule) -> None:
 
 
 def layers(encoder: nn.Module) -> list[nn.Module]:
-    """The parts of the backbone that its architecture says stay in one piece: transformer layers, often embeddings."""
+    """The parts of the backbone that its architecture says stay in one piece: transformer layers, often embeddings.
+
+    Where it says nothing, the longest list of modules: the transformer layers.
+    """
     backbone = getattr(encoder, "backbone", encoder)
     names = set(getattr(backbone, "_no_split_modules", None) or [])
-    return [part for part in backbone.modules() if type(part).__name__ in names and part is not backbone]
+    named = [part for part in backbone.modules() if type(part).__name__ in names and part is not backbone]
+    lists = [part for part in backbone.modules() if isinstance(part, nn.ModuleList)]
+    return named or [*max(lists, key=len, default=[])]
