@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
+from torch import Tensor, nn
 
 from lit_embed.errors import UserError
 
@@ -139,3 +139,27 @@ def _gather_uneven(x: Tensor) -> Tensor:                      # (n, ...) -> (sum
     padded[: len(x)] = x
     parts = _all_gather(padded).split(max(sizes)) if max(sizes) else [x] * len(sizes)
     return torch.cat([part[:size] for part, size in zip(parts, sizes, strict=True)])
+
+
+def largest(number: int) -> int:
+    """The largest that any process holds."""
+    if world_size() == 1:
+        return number
+    everyones = torch.tensor(number, device="cuda" if dist.get_backend() == "nccl" else "cpu")
+    dist.all_reduce(everyones, dist.ReduceOp.MAX)
+    return int(everyones)
+
+
+def shard(parts: list[nn.Module], device: str) -> None:
+    """Spreads the parameters of each part, the inner ones first, evenly over all processes: FSDP2, from its forward on."""
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import fully_shard
+
+    mesh = init_device_mesh(device, (world_size(),))
+    for part in parts:
+        fully_shard(part, mesh=mesh, reshard_after_forward=True)
+
+
+def is_sharded(x: Tensor | nn.Module) -> bool:
+    """Whether a tensor, or any parameter of a module, is spread over the processes."""
+    return any(map(is_sharded, x.parameters())) if isinstance(x, nn.Module) else hasattr(x, "full_tensor")

@@ -62,7 +62,7 @@ def test_pairs_take_the_names_of_the_columns(build):
 
 @pytest.mark.parametrize("overlay", OVERLAYS, ids=lambda path: path.stem)
 def test_every_overlay_lies_over_a_config(build, overlay):
-    if overlay.stem == "ddp":                                    # asks for GPUs; its keys are read all the same
+    if overlay.stem in ("ddp", "fsdp"):                          # ask for GPUs; their keys are read all the same
         options = ["--trainer.devices", "1"]
     elif overlay.stem in ("fp16", "bf16", "cpu"):
         options = []

@@ -4,13 +4,14 @@ import pytest
 import torch
 from toys import run_in_processes
 
-from lit_embed.distributed import barrier, gather, gather_examples, gather_with_grad, rank, world_size
+from lit_embed.distributed import (barrier, gather, gather_examples, gather_with_grad, group_on_this_machine, is_sharded,
+                                   largest, rank, shard, world_size)
 
 
 def test_without_a_group_everything_is_that_of_one_process():
     x = torch.randn(3, 2, requires_grad=True)
     barrier()
-    assert (rank(), world_size()) == (0, 1) and gather(x) is x and gather_with_grad(x) is x
+    assert (rank(), world_size(), largest(3)) == (0, 1, 3) and gather(x) is x and gather_with_grad(x) is x
 
 
 def test_examples_come_in_order_and_a_missing_one_is_named():
@@ -40,9 +41,22 @@ def uneven_examples(rank_here):
     if rank_here:
         mine = torch.cat([mine, torch.tensor([0])])                         # a sampler's repeat to even out the ranks
     assert gather_examples(mine, mine * 10, 7).tolist() == [0, 10, 20, 30, 40, 50, 60]
+    assert largest(rank_here + 3) == 4
     nobody = torch.tensor([0, 1]) if rank_here else torch.zeros(0, dtype=torch.long)
     assert gather_examples(nobody, nobody * 10, 2).tolist() == [0, 10]
 
 
 def test_seven_examples_on_two_processes_are_seven_examples():
     run_in_processes(2, uneven_examples)
+
+
+def test_a_sharded_layer_computes_with_whole_weights(tmp_path):
+    whole, layer, x = torch.nn.Linear(3, 5), torch.nn.Linear(3, 5), torch.randn(2, 3)
+    layer.load_state_dict(whole.state_dict())
+    assert not is_sharded(layer)
+    with group_on_this_machine(0, 1, tmp_path / "meeting_point", timeout=60):          # two share it in test_sharding.py
+        shard([layer], "cpu")
+        assert is_sharded(layer) and is_sharded(layer.bias)
+        torch.testing.assert_close(layer(x), whole(x))
+        layer(x).sum().backward()
+        torch.testing.assert_close(layer.weight.grad.full_tensor(), x.sum(0).expand(5, 3))

@@ -6,6 +6,10 @@ from pathlib import Path
 from weakref import WeakKeyDictionary
 
 import pytorch_lightning as pl
+from torch import nn
+
+from lit_embed.distributed import is_sharded
+from lit_embed.models.whole_weights import whole
 
 # The best checkpoint of a run, for as long as its trainer lives: (path, time of writing) and what was read.
 _LOADED: WeakKeyDictionary[pl.Trainer, tuple[tuple[str, int], dict]] = WeakKeyDictionary()
@@ -15,8 +19,17 @@ _LOADED: WeakKeyDictionary[pl.Trainer, tuple[tuple[str, int], dict]] = WeakKeyDi
 def best_weights(trainer: pl.Trainer, module: pl.LightningModule) -> Iterator[int]:
     """Inside, the module has the weights of the best checkpoint where one is monitored, else those of the last step.
 
-    Yields the number of optimizer steps those weights have seen; afterwards the module is as it was.
+    Yields the number of optimizer steps those weights have seen; afterwards the module is as it was. All processes must
+    enter. Of a sharded module the encoder is whole inside, and the loss stays as it is.
     """
+    sharded = is_sharded(module)
+    with whole(module), _with_best(trainer, module.encoder if sharded else module, "encoder." * sharded) as steps:
+        yield steps
+
+
+@contextmanager
+def _with_best(trainer: pl.Trainer, module: nn.Module, prefix: str) -> Iterator[int]:
+    """`prefix` is what stands before the names of the module's weights in a checkpoint."""
     paths = [callback.best_model_path for callback in trainer.checkpoint_callbacks
              if getattr(callback, "monitor", None) and Path(callback.best_model_path).is_file()]
     if not paths:
@@ -28,7 +41,8 @@ def best_weights(trainer: pl.Trainer, module: pl.LightningModule) -> Iterator[in
         return
     last = {name: value.detach().to("cpu", copy=True) for name, value in module.state_dict().items()}
     try:
-        module.load_state_dict(best["state_dict"])
+        module.load_state_dict({name.removeprefix(prefix): value for name, value in best["state_dict"].items()
+                                if name.startswith(prefix)})
         yield best["global_step"]
     finally:
         module.load_state_dict(last)

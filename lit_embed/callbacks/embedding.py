@@ -12,14 +12,15 @@ from torch import Tensor
 
 from lit_embed.distributed import gather, gather_examples, rank, world_size
 from lit_embed.models.backbone import evaluating
+from lit_embed.models.whole_weights import whole
 
 CHUNK = 512  # texts or pairs between two movements of the progress bar
 
 
 @contextmanager
 def undisturbed(trainer: pl.Trainer, module: pl.LightningModule) -> Iterator[None]:
-    """Eval mode, no gradient, the run's precision; afterwards modes, random numbers and gradients are as before."""
-    with isolate_rng(), trainer.precision_plugin.forward_context(), evaluating(module):
+    """Whole weights, eval mode, no gradient, the run's precision; afterwards all that and random numbers are as before."""
+    with whole(module), isolate_rng(), trainer.precision_plugin.forward_context(), evaluating(module):
         yield
 
 

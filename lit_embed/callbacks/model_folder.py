@@ -14,7 +14,7 @@ class ModelFolder(pl.Callback):
     def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         if trainer.fast_dev_run:
             return
-        if trainer.is_global_zero:
-            with best_weights(trainer, module):
+        with best_weights(trainer, module):        # on every process: sharded weights are gathered
+            if trainer.is_global_zero:
                 module.encoder.save_folder(Path(trainer.default_root_dir) / "model")
         barrier()                                  # nobody leaves, and takes the process group down, while one writes

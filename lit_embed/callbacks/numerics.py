@@ -12,6 +12,7 @@ from lit_embed.batches import PairBatch
 from lit_embed.callbacks.gradient_norms import gradient_norms
 from lit_embed.callbacks.non_finite import Step, explain
 from lit_embed.callbacks.passes import Passes
+from lit_embed.distributed import is_sharded
 from lit_embed.errors import UserError
 
 EVERY = 10               # optimizer steps between two looks at a GPU
@@ -127,4 +128,4 @@ class Numerics(pl.Callback):
 
 def _host_decides(module: pl.LightningModule, optimizer: Optimizer) -> bool:
     """Whether the answer is at hand without waiting, or the optimizer cannot take it on the device."""
-    return module.device.type == "cpu" or not all(group.get("fused") for group in optimizer.param_groups)
+    return module.device.type == "cpu" or is_sharded(module) or not all(group.get("fused") for group in optimizer.param_groups)

@@ -45,7 +45,6 @@ class Replay(pl.Callback):
     """Writes <run>/replay.csv, a line a step, there before the next one begins; a resumed run goes on in it.
 
     It costs a norm of the gradient and, on a GPU, a wait for the end of each step, so it is there for whoever asks.
-    With sharded parameters (FSDP) the norm is that of the first process's share.
     """
 
     def __init__(self):

@@ -111,6 +111,11 @@ def run(arguments: list[str]) -> None:
         TrainingCLI(arguments)
     except (ArgumentError, jsonargparse.ArgumentError) as error:
         raise UserError(one_line(str(error))) from error
+    except ValueError as error:
+        if "ModelParallelStrategy` does not support" not in str(error):
+            raise
+        raise UserError("sharded parameters are trained in bf16-mixed, 32-true, bf16-true or 16-true: set trainer.precision to "
+                        "one of them") from error
     except RuntimeError as error:
         if lost_a_process(error):
             raise UserError("another process of this run has ended or no longer answers, so this one ends too; if the other "

@@ -62,20 +62,33 @@ class InfoNCE(nn.Module):
             raise UserError(f"chunk {chunk}: give the number of queries compared at a time, or nothing")
         self.temperature, self.learnable, self.chunk = temperature, learnable, chunk
         if learnable:
-            self.log_temperature = nn.Parameter(torch.tensor(math.log(temperature)))
+            # (1,), since a parameter without dimensions cannot be sharded; checkpoints of before have ().
+            self.log_temperature = nn.Parameter(torch.tensor([math.log(temperature)]))
+            self.register_load_state_dict_pre_hook(_one_dimension)
+
+    def hold_back(self) -> None:
+        """No temperature below 0.01: the parameter itself is held back, so that it can come up again."""
+        if self.learnable:
+            with torch.no_grad():
+                self.log_temperature.clamp_(min=math.log(0.01))
 
     def current_temperature(self) -> float | Tensor:
         if not self.learnable:
             return self.temperature
-        with torch.no_grad():                     # the parameter itself is held back, so that it can come up again
-            self.log_temperature.clamp_(min=math.log(0.01))
-        return self.log_temperature.exp()
+        self.hold_back()
+        return self.log_temperature.exp().squeeze(0)
 
     def forward(self, queries: Tensor, documents: Tensor, batch: PairBatch) -> Tensor:
         temperature, ids = self.current_temperature(), (batch.query_ids, batch.document_ids)
         if self.chunk or too_many_at_once(*documents.shape[:2]):
             return info_nce_chunked(queries, documents, temperature, *ids, self.chunk)
         return info_nce(queries, documents, temperature, same_text(*ids))
+
+
+def _one_dimension(loss: InfoNCE, state: dict[str, Tensor], prefix: str, *_: object) -> None:
+    name = prefix + "log_temperature"
+    if name in state and not state[name].ndim:
+        state[name] = state[name].unsqueeze(0)
 
 
 class SymmetricInfoNCE(InfoNCE):

@@ -7,6 +7,7 @@ from typing import Literal, get_args
 import torch
 from torch import nn
 
+from lit_embed.distributed import is_sharded
 from lit_embed.errors import UserError
 from lit_embed.models.backbone import evaluating
 from lit_embed.models.cpu_linear import prepared
@@ -22,8 +23,11 @@ def inferring(model: nn.Module, precision: Precision, device: torch.device, text
     texts   how many will come: for many of them the weights are laid out first
 
     Raises
-        UserError   no such precision
+        UserError   no such precision, or weights that are spread over several processes
     """
+    if is_sharded(model):
+        raise UserError("the weights of this model are sharded over the processes of its training run: use the folder "
+                        "<run>/model that it leaves")
     if precision not in get_args(Precision):
         raise UserError(f"precision {precision!r}: there are {', '.join(get_args(Precision))}")
     half = nullcontext() if precision == "float32" else torch.autocast(device.type, getattr(torch, precision))

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from lit_embed.distributed import largest
 from lit_embed.models.token_budget import Recompute
 
 
@@ -26,22 +27,35 @@ def micro_batches(lengths: Tensor, max_tokens: int, packed: bool) -> Iterator[Te
         yield order[start:]
 
 
+def as_many(places: list[Tensor], parts: int) -> list[Tensor]:
+    """The same places in so many parts, those with the most texts halved; with fewer texts than parts one comes twice."""
+    places = list(places)
+    while len(places) < parts:
+        widest = max(range(len(places)), key=lambda i: len(places[i]))
+        half = len(places[widest]) // 2
+        places[widest:widest + 1] = [places[widest][:half], places[widest][half:]] if half else [places[widest]] * 2
+    return places
+
+
 def in_micro_batches(run: Callable[[Tensor], Tensor], lengths: Tensor, max_tokens: int, packed: bool,
-                     recompute: Recompute = "auto") -> Tensor:
+                     recompute: Recompute = "auto", in_step: bool = False) -> Tensor:
     """The rows of all N texts (one at least) in their order, computed part by part: run(places (n,)) -> (n, ...).
 
     recompute   auto: where there are several parts, each is computed again in backward; always: a single one too;
                 never: the activations of all parts are kept
+    in_step     as many parts on every process, where a part needs all of them: each gathers the sharded weights
 
     Recomputing part by part in backward is GradCache (Gao et al. 2021, arXiv 2101.06983) in one line: the
     activations of one part live at a time, and dropout is replayed.
     """
     places = list(micro_batches(lengths, max_tokens, packed))
+    if in_step:
+        places = as_many(places, largest(len(places)))
     again = recompute == "always" or recompute == "auto" and len(places) > 1
     if not again or not torch.is_grad_enabled():
         parts = [run(part) for part in places]
     else:
         parts = [checkpoint(run, part, use_reentrant=False) for part in places]
     order = torch.cat(places)                                                          # (N,)
-    back = torch.empty_like(order).index_copy(0, order, torch.arange(len(order)))
+    back = order.new_empty(len(lengths)).index_copy(0, order, torch.arange(len(order)))
     return torch.cat(parts)[back.to(parts[0].device, non_blocking=True)]

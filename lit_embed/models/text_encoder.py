@@ -13,6 +13,7 @@ from rich.progress import Progress
 from torch import Tensor, nn
 
 from lit_embed.batches import Tokens
+from lit_embed.distributed import is_sharded
 from lit_embed.errors import UserError
 from lit_embed.models import folder
 from lit_embed.models.backbone import load_backbone, probe, run_packed, run_padded
@@ -85,7 +86,8 @@ class TextEncoder(nn.Module):
         """N texts -> (N, D). More than `max_tokens` tokens run in several passes; the gradient is that of one."""
         if not len(tokens):
             return torch.zeros(0, self.width, device=tokens.ids.device)
-        return in_micro_batches(lambda part: self._embed(tokens.select(part)), tokens.lengths, self._budget(), self.packed, self.recompute)
+        return in_micro_batches(lambda part: self._embed(tokens.select(part)), tokens.lengths, self._budget(), self.packed,
+                                self.recompute, in_step=is_sharded(self))
 
     def _embed(self, tokens: Tokens) -> Tensor:                                        # lengths ascending -> (N, D)
         if self.packed:

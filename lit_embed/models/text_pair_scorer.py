@@ -12,6 +12,7 @@ from rich.progress import Progress
 from torch import Tensor, nn
 
 from lit_embed.batches import Tokens
+from lit_embed.distributed import is_sharded
 from lit_embed.errors import UserError
 from lit_embed.models import scorer_folder
 from lit_embed.models.classifier import load_classifier, logits_packed, logits_padded, probe_classifier
@@ -89,7 +90,8 @@ class TextPairScorer(nn.Module):
             return torch.zeros(0, self.num_labels, device=queries.ids.device)
         asked = torch.arange(len(queries)).repeat_interleave(len(documents) // len(queries))       # (B*C,)
         pairs = self.tokenizer.template.join(queries, documents, self.max_length, asked)
-        return in_micro_batches(lambda part: self._logits(pairs, part), pairs.lengths, self._budget(), self.packed, self.recompute)
+        return in_micro_batches(lambda part: self._logits(pairs, part), pairs.lengths, self._budget(), self.packed,
+                                self.recompute, in_step=is_sharded(self))
 
     def _logits(self, pairs: JoinedPairs, places: Tensor) -> Tensor:                   # lengths ascending -> (n, L)
         tokens, types = pairs.select(places)

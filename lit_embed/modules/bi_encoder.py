@@ -10,6 +10,7 @@ from lit_embed.modules.optimization import (LinearWarmupDecay, adamw, linear_sch
                                             train_what_is_not_frozen)
 from lit_embed.modules.random_state import random_state, restore_random_state
 from lit_embed.modules.settings import remember
+from lit_embed.modules.sharding import shard_if_asked
 
 
 class BiEncoder(pl.LightningModule):
@@ -58,6 +59,9 @@ class BiEncoder(pl.LightningModule):
         """The cosine of each query and its first document.  -> (B,) float32"""
         queries, documents = self.embed(batch)
         return F.cosine_similarity(queries.float(), documents[:, 0].float(), dim=-1)
+
+    def configure_model(self) -> None:
+        shard_if_asked(self)
 
     def on_fit_start(self) -> None:
         # from_pretrained hands over in eval mode and Lightning keeps what it finds: dropout would be off all along.

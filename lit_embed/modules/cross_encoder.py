@@ -10,6 +10,7 @@ from lit_embed.modules.optimization import (LinearWarmupDecay, adamw, linear_sch
                                             train_what_is_not_frozen)
 from lit_embed.modules.random_state import random_state, restore_random_state
 from lit_embed.modules.settings import remember
+from lit_embed.modules.sharding import shard_if_asked
 
 
 class CrossEncoder(pl.LightningModule):
@@ -64,6 +65,9 @@ class CrossEncoder(pl.LightningModule):
         if stage == "fit" and hasattr(self.loss, "check") and hasattr(data, "pairs"):
             pairs = data.pairs("train")
             self.loss.check(pairs.labels, pairs.choices, self.encoder.num_labels)
+
+    def configure_model(self) -> None:
+        shard_if_asked(self)
 
     def on_fit_start(self) -> None:
         # from_pretrained hands over in eval mode and Lightning keeps what it finds: dropout would be off all along.

@@ -105,6 +105,12 @@ def test_a_learnable_temperature_moves_and_stays_above_a_hundredth(loss):
     assert not list(loss(0.05).parameters())
 
 
+def test_a_temperature_of_an_older_checkpoint_is_read():
+    learnable = InfoNCE(0.05, learnable=True)
+    learnable.load_state_dict({"log_temperature": torch.tensor(-2.0)})
+    assert learnable.current_temperature().item() == pytest.approx(math.exp(-2)) and learnable.log_temperature.shape == (1,)
+
+
 @pytest.mark.parametrize("settings, says", [({"temperature": 0.0}, "above 0"), ({"chunk": 0}, "at a time")])
 def test_a_wrong_setting_is_one_clear_line(settings, says):
     with pytest.raises(UserError, match=says):

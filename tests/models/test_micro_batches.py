@@ -1,10 +1,9 @@
 """Cuts respect the budget and lose nothing; several passes give the rows and the gradient of one."""
 
 import pytest
-import pytest
 import torch
 
-from lit_embed.models.micro_batches import in_micro_batches, micro_batches
+from lit_embed.models.micro_batches import as_many, in_micro_batches, micro_batches
 
 
 @pytest.mark.parametrize("packed", [True, False])
@@ -66,3 +65,25 @@ def test_when_a_part_is_computed_again(recompute, budget, times):
     in_micro_batches(run, torch.tensor([4, 1, 3, 2, 5, 1]), budget, packed=True, recompute=recompute).sum().backward()
     assert len(texts) == 6 * times
     torch.testing.assert_close(weight.grad, 1 - weight.detach().tanh() ** 2)
+
+
+def test_parts_are_halved_until_there_are_as_many_as_elsewhere():
+    parts = [torch.tensor([4]), torch.tensor([0, 1, 2]), torch.tensor([3, 5])]
+    assert [part.tolist() for part in as_many(parts, 3)] == [[4], [0, 1, 2], [3, 5]]
+    assert [part.tolist() for part in as_many(parts, 5)] == [[4], [0], [1], [2], [3, 5]]
+    assert [part.tolist() for part in as_many(parts, 8)] == [[4], [4], [4], [0], [1], [2], [3], [5]]
+
+
+def test_a_part_that_comes_twice_changes_neither_rows_nor_gradient(monkeypatch):
+    monkeypatch.setattr("lit_embed.models.micro_batches.largest", lambda parts: 4)
+    weight, passes = torch.randn(2, 3, requires_grad=True), []
+
+    def run(places: torch.Tensor) -> torch.Tensor:
+        passes.append(places.tolist())
+        return weight[places].tanh()
+
+    rows = in_micro_batches(run, torch.tensor([4, 1]), 100, packed=True, in_step=True)
+    torch.testing.assert_close(rows, weight.tanh(), rtol=0, atol=0)
+    rows.sum().backward()
+    torch.testing.assert_close(weight.grad, 1 - weight.detach().tanh() ** 2)
+    assert len(passes) == 8
