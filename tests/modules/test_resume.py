@@ -93,6 +93,8 @@ def test_after_every_batch_while_gradients_are_added_up(kind, toy_backbone, tmp_
 
 
 def of_two(rank, backbone, path, folder):
+    # These processes were spawned and would spawn their workers too, ten seconds each; those of a run are forked.
+    torch.multiprocessing.set_start_method("fork", force=True)
     settings = {"devices": 2, "strategy": DDPStrategy(process_group_backend="gloo"), "accumulate_grad_batches": 2}
     data = {"batch_size": 4, "no_duplicates": True}
     whole = fit(folder, backbone, path, SaveEvery(folder), data=data, **settings)
