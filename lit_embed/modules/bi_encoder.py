@@ -76,6 +76,8 @@ class BiEncoder(pl.LightningModule):
         checkpoint["gradients"] = gradients_so_far(self)
 
     def on_load_checkpoint(self, checkpoint: dict) -> None:
+        if self._trainer is not None:                             # or 64-true would load its weights through float32
+            self.trainer.precision_plugin.convert_module(self)
         self.saved_random_state = checkpoint.get("random_state", {})
         self.saved_gradients = checkpoint.get("gradients", {})
 

