@@ -6,12 +6,10 @@ from pathlib import Path
 import pytest
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.strategies import DDPStrategy
 from short_fit import pairs_file, trainer_in, weights
-from toys import lively, run_in_processes
+from toys import lively
 
 from lit_embed.data import Pairs
-from lit_embed.distributed import gather
 from lit_embed.losses import CosineRegression, InfoNCE, ListwiseSoftmax, SoftmaxClassification
 from lit_embed.models import TextEncoder, TextPairScorer
 from lit_embed.modules import BiEncoder, CrossEncoder
@@ -84,21 +82,3 @@ def test_info_nce_in_parts_is_the_mean_of_the_parts_and_no_larger_batch(toy_back
     alone, _ = fit("info_nce", tmp_path, toy_backbone, path, 1, 2)             # the part as a batch of its own
     torch.testing.assert_close(alone.steps[0], first, rtol=1e-6, atol=1e-9)
     assert torch.linalg.vector_norm(parts.steps[0] - whole.steps[0]) > 0.1 * torch.linalg.vector_norm(whole.steps[0])
-
-
-def half(rank, backbone, path, folder, expected):
-    for loss, (steps, end) in expected.items():
-        strategy = DDPStrategy(process_group_backend="gloo")
-        seen, found = fit(loss, folder, backbone, path, 2, 2, devices=2, strategy=strategy)
-        torch.testing.assert_close(seen.steps, steps, rtol=1e-6, atol=1e-9)
-        torch.testing.assert_close(found, end, rtol=1e-5, atol=1e-7)
-        first, second = gather(seen.parts[0][None])                           # after the first part nothing is exchanged yet
-        assert not torch.allclose(first, second)
-
-
-def test_two_processes_in_parts_have_the_gradient_of_one_with_the_whole_batch(toy_backbone, tmp_path):
-    """InfoNCE sees the rows of both processes in each part: its parts are those of one process."""
-    path = pairs_file(tmp_path)
-    runs = {loss: fit(loss, tmp_path, toy_backbone, path, parts) for loss, parts in
-            {"cosine": 1, "softmax": 1, "relevance": 1, "info_nce": 2}.items()}
-    run_in_processes(2, half, toy_backbone, path, tmp_path, {loss: (seen.steps, end) for loss, (seen, end) in runs.items()})

@@ -5,9 +5,7 @@ from pathlib import Path
 import pytest
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.strategies import DDPStrategy
 from short_fit import Record, pairs_file, trainer_in, weights
-from toys import run_in_processes
 
 from lit_embed.data import Pairs
 from lit_embed.losses import InfoNCE
@@ -97,19 +95,3 @@ def test_after_every_batch_while_gradients_are_added_up(kind, toy_backbone, tmp_
     whole = fit(tmp_path, toy_backbone, path, SaveEvery(tmp_path), **settings)
     for seen in range(1, 2 * EPOCH):
         assert_the_rest(fit(tmp_path, toy_backbone, path, after=tmp_path / f"{seen}.ckpt", **settings), whole, seen)
-
-
-def of_two(rank, backbone, path, folder):
-    # These processes were spawned and would spawn their workers too, ten seconds each; those of a run are forked.
-    torch.multiprocessing.set_start_method("fork", force=True)
-    settings = {"devices": 2, "strategy": DDPStrategy(process_group_backend="gloo"), "accumulate_grad_batches": 2}
-    data = {"batch_size": 4, "no_duplicates": True}
-    whole = fit(folder, backbone, path, SaveEvery(folder), data=data, **settings)
-    for seen, workers in ((1, 0), (EPOCH - 1, 1), (EPOCH, 0)):
-        settings["strategy"] = DDPStrategy(process_group_backend="gloo")
-        resumed = fit(folder, backbone, path, after=folder / f"{seen}.ckpt", data={**data, "num_workers": workers}, **settings)
-        assert_the_rest(resumed, whole, seen)
-
-
-def test_on_two_processes(toy_backbone, tmp_path):
-    run_in_processes(2, of_two, toy_backbone, pairs_file(tmp_path), tmp_path)
