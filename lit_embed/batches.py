@@ -52,11 +52,12 @@ class PairBatch:
     query_ids      (B,)     64-bit identity of each text: equal text, equal id
     document_ids   (B, C)
 
-    No dataclass, on purpose: Lightning takes those apart to cast what floats in them to the precision of the weights, and
-    with weights in bf16 a score of 0.76 would become 0.7617.
+    No dataclass, on purpose: Lightning takes those apart to cast what floats in them to the precision of the weights,
+    and with weights in bf16 a score of 0.76 would become 0.7617.
     """
 
-    def __init__(self, queries: Tokens, documents: Tokens, labels: Tensor | None, query_ids: Tensor, document_ids: Tensor):
+    def __init__(self, queries: Tokens, documents: Tokens, labels: Tensor | None, query_ids: Tensor,
+                 document_ids: Tensor):
         self.queries, self.documents, self.labels = queries, documents, labels
         self.query_ids, self.document_ids = query_ids, document_ids
 

@@ -1,5 +1,9 @@
-"""The gradients of a step that a checkpoint falls into: Lightning leaves them out, and the resumed step would be of its last
-micro-steps alone. It happens when checkpoints go by time or by validations, and in the first micro-step after a resume."""
+"""The gradients of a step that a checkpoint falls into: Lightning leaves them out, and the resumed step would be of its
+last micro-steps alone.
+
+It happens when checkpoints go by time or by validations, and in the first micro-step after a resume, where Lightning's
+ModelCheckpoint has forgotten that it saved this step before.
+"""
 
 import pytorch_lightning as pl
 import torch
@@ -27,8 +31,9 @@ def restore_gradients(saved: dict[str, Tensor], module: pl.LightningModule) -> N
 
 def _step_is_open(trainer: pl.Trainer) -> bool:
     """Whether micro-steps have been taken since the last optimizer step; an epoch ends with one in any case."""
-    if not isinstance(trainer.strategy, SingleDeviceStrategy | DDPStrategy):      # shares of a gradient have other shapes
+    if not isinstance(trainer.strategy, SingleDeviceStrategy | DDPStrategy):      # a share has another shape
         return False
     batches = trainer.fit_loop.epoch_loop.batch_progress
     ready = batches.current.ready
-    return not (ready % trainer.accumulate_grad_batches == 0 or batches.is_last_batch or ready == trainer.num_training_batches)
+    return bool(ready % trainer.accumulate_grad_batches) and not (
+        batches.is_last_batch or ready == trainer.num_training_batches)

@@ -1,5 +1,5 @@
-"""Lightning's accumulate_grad_batches: the gradient of the whole batch where the loss is a mean over pairs, and another loss
-where the pairs of a batch are each other's negatives."""
+"""Lightning's accumulate_grad_batches: the gradient of the whole batch where the loss is a mean over pairs, and another
+loss where the pairs of a batch are each other's negatives."""
 
 from pathlib import Path
 
@@ -38,7 +38,7 @@ class Gradients(pl.Callback):
 
 
 def flat(module: pl.LightningModule) -> torch.Tensor:
-    return torch.cat([torch.zeros(p.numel()).to(p) if p.grad is None else p.grad.flatten().clone() for p in module.parameters()])
+    return torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).flatten().clone() for p in module.parameters()])
 
 
 def module_for(loss: str, backbone: str) -> pl.LightningModule:
@@ -46,7 +46,8 @@ def module_for(loss: str, backbone: str) -> pl.LightningModule:
     torch.manual_seed(0)
     made = MEANS[loss][0]() if loss in MEANS else InfoNCE(0.1)
     if loss in ("relevance", "classes", "listwise"):
-        module = CrossEncoder(lively(TextPairScorer(backbone, 3 if loss == "classes" else 1, max_length=48)), made, learning_rate=1e-3)
+        scorer = lively(TextPairScorer(backbone, 3 if loss == "classes" else 1, max_length=48))
+        module = CrossEncoder(scorer, made, learning_rate=1e-3)
     else:
         module = BiEncoder(TextEncoder(backbone, max_length=32), made, learning_rate=1e-3)
     for part in module.modules():
@@ -55,7 +56,8 @@ def module_for(loss: str, backbone: str) -> pl.LightningModule:
     return module.double()
 
 
-def fit(loss: str, folder: Path, backbone: str, path: str, parts: int, world: int = 1, **settings) -> tuple[Gradients, dict]:
+def fit(loss: str, folder: Path, backbone: str, path: str, parts: int, world: int = 1,
+        **settings) -> tuple[Gradients, dict]:
     """One epoch of four steps, each of ROWS pairs in so many parts on each process.  -> gradients, the last weights"""
     module, seen = module_for(loss, backbone), Gradients()
     labels = MEANS[loss][1] if loss in MEANS else {}

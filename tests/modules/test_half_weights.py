@@ -1,4 +1,4 @@
-"""Weights in bf16 (precision bf16-true): every loss trains, in float32 itself; what is left behind is read as float32."""
+"""Weights in bf16 (precision bf16-true): every loss trains, itself in float32; what a run leaves is read as float32."""
 
 import json
 from pathlib import Path
@@ -32,7 +32,8 @@ def module_for(loss: str, backbone: str, learning_rate: float = 4e-3) -> pl.Ligh
     torch.manual_seed(0)
     if loss in EMBEDDING:
         return BiEncoder(TextEncoder(backbone, max_length=32), EMBEDDING[loss][0](), learning_rate)
-    return CrossEncoder(lively(TextPairScorer(backbone, 3 if loss == "classes" else 1, max_length=48)), SCORING[loss][0](), learning_rate)
+    scorer = lively(TextPairScorer(backbone, 3 if loss == "classes" else 1, max_length=48))
+    return CrossEncoder(scorer, SCORING[loss][0](), learning_rate)
 
 
 def data_for(loss: str, path: str) -> Pairs:
@@ -54,11 +55,12 @@ def test_every_loss_learns_and_is_computed_in_float32(loss, toy_backbone, tmp_pa
     assert averages["exp_avg"].dtype == torch.bfloat16 and trainer.optimizers[0].param_groups[0]["fused"]
 
 
-def run(folder: Path, content: dict, monkeypatch) -> Path:
+def run(folder: Path, content: dict, monkeypatch, *callbacks: str) -> Path:
     monkeypatch.chdir(folder)
     monkeypatch.setattr(precision, "cpu_has_bf16", lambda: True)
     content["trainer"]["precision"] = "bf16-true"
-    content["trainer"]["callbacks"] += [{"class_path": f"lit_embed.callbacks.{name}"} for name in ("Numerics", "Replay")]
+    content["trainer"]["callbacks"] += [{"class_path": f"lit_embed.callbacks.{name}"}
+                                        for name in ("Numerics", "Replay", *callbacks)]
     assert cli.main(["fit", "--config", str(write_config(folder / "tiny.yaml", content))]) == 0
     return folder / "checkpoints/tiny"
 
@@ -76,8 +78,7 @@ def test_a_run_leaves_a_folder_whose_every_reader_gets_the_same_embeddings(toy_b
     from sentence_transformers import SentenceTransformer
 
     content = config(toy_backbone, write_pairs(tmp_path / "pairs.csv"))
-    content["trainer"]["callbacks"] += [{"class_path": f"lit_embed.callbacks.{name}"} for name in ("Spearman", "SearchIndex", "MineNegatives")]
-    left = run(tmp_path, content, monkeypatch)
+    left = run(tmp_path, content, monkeypatch, "Spearman", "SearchIndex", "MineNegatives")
     kept = BiEncoder.load_from_checkpoint(left / "checkpoints/last.ckpt", weights_only=True)
     assert_the_folder_is_float32(left / "model", kept)
     texts = toy_texts(6)
@@ -94,14 +95,16 @@ def test_a_cross_encoders_run_leaves_its_folder_and_figures(toy_backbone, tmp_pa
     left = run(tmp_path, cross_encoder_config(toy_backbone, write_pairs(tmp_path / "pairs.csv")), monkeypatch)
     kept = CrossEncoder.load_from_checkpoint(left / "checkpoints/last.ckpt", weights_only=True)
     assert_the_folder_is_float32(left / "model", kept)
-    np.testing.assert_array_equal(TextPairScorer.from_folder(left / "model").score(toy_pairs(6)), kept.encoder.score(toy_pairs(6)))
+    scorer = TextPairScorer.from_folder(left / "model")
+    np.testing.assert_array_equal(scorer.score(toy_pairs(6)), kept.encoder.score(toy_pairs(6)))
     assert {"pair_spearman", "rerank_mrr@10"} <= set(json.loads((left / "result.json").read_text())["after"])
 
 
 def moved(precision: str, backbone: str, folder: Path, path: str) -> torch.Tensor:
     """Which of the matrices' weights that are above a hundredth are others after 16 steps at the usual learning rate."""
     module = module_for("info_nce", backbone, learning_rate=2e-5)
-    before = {name: value.bfloat16().float() for name, value in weights(module).items() if value.ndim == 2 and "embeddings" not in name}
+    before = {name: value.bfloat16().float() for name, value in weights(module).items()
+              if value.ndim == 2 and "embeddings" not in name}
     module.load_state_dict(before, strict=False)
     trainer_in(folder, max_epochs=2, precision=precision).fit(module, data_for("info_nce", path))
     after = weights(module)

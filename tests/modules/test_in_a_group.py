@@ -1,4 +1,4 @@
-"""Resuming and adding up gradients on two processes; in one group, since starting it costs more than all the runs in it."""
+"""Resuming and adding up gradients on two processes; in one group, which costs more to start than all the runs in it."""
 
 import test_accumulation as accumulation
 import test_resume as resume
@@ -12,10 +12,11 @@ from lit_embed.distributed import gather
 
 def parts_of_two(backbone, path, folder, expected):
     for loss, (steps, end) in expected.items():
-        seen, found = accumulation.fit(loss, folder, backbone, path, 2, 2, devices=2, strategy=DDPStrategy(process_group_backend="gloo"))
+        seen, found = accumulation.fit(loss, folder, backbone, path, 2, 2, devices=2,
+                                       strategy=DDPStrategy(process_group_backend="gloo"))
         torch.testing.assert_close(seen.steps, steps, rtol=1e-6, atol=1e-9)
         torch.testing.assert_close(found, end, rtol=1e-5, atol=1e-7)
-        first, second = gather(seen.parts[0][None])                           # after the first part nothing is exchanged yet
+        first, second = gather(seen.parts[0][None])                           # after one part nothing is exchanged yet
         assert not torch.allclose(first, second)
 
 
@@ -38,9 +39,10 @@ def both(rank, backbone, path, folder, expected):
     resumed_by_two(backbone, path, folder)
 
 
-def test_two_processes_in_parts_have_the_gradient_of_one_with_the_whole_batch_and_resume_to_the_bit(toy_backbone, tmp_path):
+def test_two_processes_in_parts_have_the_gradient_of_one_and_resume_to_the_bit(toy_backbone, tmp_path):
     """InfoNCE sees the rows of both processes in each part: its parts are those of one process."""
     path = pairs_file(tmp_path)
     runs = {loss: accumulation.fit(loss, tmp_path, toy_backbone, path, parts) for loss, parts in
             {"cosine": 1, "relevance": 1, "info_nce": 2}.items()}
-    run_in_processes(2, both, toy_backbone, path, tmp_path, {loss: (seen.steps, end) for loss, (seen, end) in runs.items()})
+    expected = {loss: (seen.steps, end) for loss, (seen, end) in runs.items()}
+    run_in_processes(2, both, toy_backbone, path, tmp_path, expected)

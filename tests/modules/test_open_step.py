@@ -16,8 +16,9 @@ def module_after(ready: int, strategy: type = SingleDeviceStrategy, is_last: boo
     module[0](torch.ones(2)).sum().backward()
     module[2].requires_grad_(False)
     progress = SimpleNamespace(current=SimpleNamespace(ready=ready), is_last_batch=is_last)
-    module.trainer = SimpleNamespace(strategy=strategy.__new__(strategy), accumulate_grad_batches=3, num_training_batches=10,
-                                     fit_loop=SimpleNamespace(epoch_loop=SimpleNamespace(batch_progress=progress)))
+    loop = SimpleNamespace(epoch_loop=SimpleNamespace(batch_progress=progress))
+    module.trainer = SimpleNamespace(strategy=strategy.__new__(strategy), accumulate_grad_batches=3,
+                                     num_training_batches=10, fit_loop=loop)
     return module
 
 

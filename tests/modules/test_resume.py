@@ -1,4 +1,4 @@
-"""A run that stopped after any batch and went on is the run that never stopped, to the bit: its order, losses and weights."""
+"""A run that stopped after any batch and went on is the run that never stopped, to the bit: order, losses and weights."""
 
 from pathlib import Path
 
@@ -70,7 +70,8 @@ def test_with_another_number_of_workers(before, after, toy_backbone, tmp_path):
     path, data = pairs_file(tmp_path), {"no_duplicates": True}
     whole = fit(tmp_path, toy_backbone, path, SaveEvery(tmp_path), data={**data, "num_workers": before})
     for seen in (EPOCH - 1, EPOCH):
-        resumed = fit(tmp_path, toy_backbone, path, after=tmp_path / f"{seen}.ckpt", data={**data, "num_workers": after})
+        resumed = fit(tmp_path, toy_backbone, path, after=tmp_path / f"{seen}.ckpt",
+                      data={**data, "num_workers": after})
         assert_the_rest(resumed, whole, seen)
 
 
