@@ -1,6 +1,8 @@
 """Texts end to end: joined, selected and moved without losing one."""
 
+import pytest
 import torch
+from pytorch_lightning.plugins.precision import DoublePrecision, HalfPrecision
 
 from lit_embed.batches import PairBatch, PairRows, Tokens, text_ids
 
@@ -24,6 +26,12 @@ def test_a_batch_moves_but_its_lengths_stay_on_the_host():
     moved = batch.to("meta")
     assert moved.queries.ids.device.type == moved.query_ids.device.type == "meta" and moved.labels is None
     assert moved.queries.lengths.device.type == "cpu" and len(moved) == 1
+
+
+@pytest.mark.parametrize("precision", [HalfPrecision("bf16-true"), DoublePrecision()])
+def test_lightning_leaves_a_batch_as_it_is_whatever_the_weights_are_in(precision):
+    batch = PairBatch(tokens([1]), tokens([2, 3]), torch.tensor([0.76]), torch.tensor([7]), torch.tensor([[8]]))
+    assert precision.convert_input(batch) is batch and batch.labels.dtype == torch.float32
 
 
 def test_equal_texts_have_equal_ids_and_others_do_not():

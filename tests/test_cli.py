@@ -81,6 +81,25 @@ def test_an_existing_run_is_refused_then_replaced_or_continued(folder, capsys):
     assert [row["step"] for row in rows if row["train_loss"]] == ["0", "1"]
 
 
+def test_auto_begins_over_what_an_early_death_left_then_goes_on(folder, capsys):
+    run = folder / "checkpoints/tiny"
+    (run / "checkpoints").mkdir(parents=True)
+    (run / "config.yaml").write_text("half a conf")
+    (run / "metrics.csv").write_text("step,train_loss\n0,1.0\n1,0.9\n")
+    (run / "notes.txt").write_text("the user's own")
+    assert "no checkpoint" in mistake(capsys, ["fit", "--config", "tiny.yaml", "--ckpt_path", "last"])
+    assert "no checkpoint" in mistake(capsys, ["test", "--config", "tiny.yaml", "--ckpt_path", "auto"])
+    assert "lats" in mistake(capsys, ["fit", "--config", "tiny.yaml", "--ckpt_path", "lats"])
+    assert (run / "config.yaml").read_text() == "half a conf"
+    for steps in ("2", "4"):
+        assert fit("--ckpt_path", "auto", "--trainer.max_steps", steps) == 0
+        found = [row["step"] for row in rows_of(run / "metrics.csv") if row["train_loss"]]
+        assert found == [str(step) for step in range(int(steps))]
+        assert yaml.safe_load((run / "config.yaml").read_text())["ckpt_path"] is None
+    assert torch.load(run / "checkpoints/last.ckpt", weights_only=True)["global_step"] == 4
+    assert (run / "notes.txt").is_file()
+
+
 def test_a_mistake_in_the_data_leaves_an_earlier_run_alone(folder, capsys):
     assert fit() == 0
     before = {path: path.read_bytes() for path in (folder / "checkpoints").rglob("*") if path.is_file()}

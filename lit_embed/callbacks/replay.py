@@ -16,7 +16,7 @@ from torch import Tensor
 
 from lit_embed.batches import PairBatch
 from lit_embed.callbacks.gradient_norms import gradient_norms
-from lit_embed.distributed import gather
+from lit_embed.distributed import gather, rank, world_size
 from lit_embed.errors import UserError
 from lit_embed.files import drop_rows_after, write_beside
 
@@ -52,9 +52,25 @@ class Replay(pl.Callback):
         self._texts: list[Tensor] = []              # of each micro-step since the last optimizer step, (B * (1 + C),)
         self._losses: list[Tensor] = []             # of each micro-step, ()
         self._norm: Tensor | None = None            # (), there once the optimizer is about to step
+        self._saved: dict[str, Tensor] = {}         # of the step that a checkpoint fell into
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """What all processes saw of a step that is not complete yet; called on every one of them."""
+        if not self._losses:
+            return {}
+        return {"sizes": torch.tensor([len(texts) for texts in self._texts]),
+                "texts": gather(torch.cat(self._texts).unsqueeze(0)).cpu(),            # (W, sum of sizes)
+                "losses": gather(torch.stack(self._losses).unsqueeze(0)).cpu()}        # (W, micro-steps)
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        self._saved = state
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self._texts, self._losses, self._norm = [], [], None
+        if self._saved and len(self._saved["texts"]) == world_size():
+            texts, losses = (self._saved[name][rank()].to(module.device) for name in ("texts", "losses"))
+            self._texts, self._losses = list(texts.split(self._saved["sizes"].tolist())), list(losses)
+        self._saved = {}
         self._file = None if trainer.fast_dev_run else Path(trainer.default_root_dir) / REPLAY
         if self._file and trainer.is_global_zero:
             start_or_go_on(self._file, trainer.global_step)

@@ -59,7 +59,7 @@ class TrainingCLI(LightningCLI):
         # Other processes of a run come later, when the first has begun to write.
         if self.subcommand == "fit" and not asked and not config.overwrite and rank_zero_only.rank == 0:
             refuse_existing(self.folder)
-        found = find_checkpoint(str(asked), self.folder) if asked else None
+        found = find_checkpoint(str(asked), self.folder, self.subcommand == "fit") if asked else None
         # `auto` without a checkpoint: what a start that died early may have left is no run yet.
         StartRun.replaces_earlier_run = found is None and bool(config.overwrite or asked)
         config.overwrite = False                                  # config.yaml must not replace its own run one day

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from lit_embed.errors import UserError
 from lit_embed.files import write_beside
+from lit_embed.models.weights import in_float32
 
 if TYPE_CHECKING:
     from lit_embed.models.text_encoder import TextEncoder
@@ -21,9 +22,8 @@ def save(encoder: "TextEncoder", path: str | Path) -> None:
     """Weights and settings of `encoder`; the folder appears whole or not at all."""
     with write_beside(path) as beside:
         beside.mkdir()
-        # Packed attention is this library's; a reader of the folder starts from its own default.
-        encoder.backbone.save_pretrained(beside, safe_serialization=True)
-        _forget_attention(beside / "config.json")
+        encoder.backbone.save_pretrained(beside, state_dict=in_float32(encoder.backbone), safe_serialization=True)
+        write_json(beside / "config.json", for_readers(read_json(beside / "config.json")))
         encoder.tokenizer.hugging_face.save_pretrained(beside)
         modules = [("", "Transformer"), ("1_Pooling", "Pooling")]
         modules += [("2_Normalize", "Normalize")] if encoder.normalization == "l2" else []
@@ -94,9 +94,11 @@ def _pooling(file: Path) -> str:
     return modes[0]
 
 
-def _forget_attention(file: Path) -> None:
-    config = {key: value for key, value in read_json(file).items() if key not in ("_attn_implementation", "use_cache")}
-    write_json(file, config)
+def for_readers(config: dict) -> dict:
+    """A config.json without what is only true in here."""
+    # Packed attention is this library's; a reader of the folder starts from its own default.
+    kept = {key: value for key, value in config.items() if key not in ("_attn_implementation", "use_cache")}
+    return kept | {"dtype": "float32"}                       # of the file, not of the run
 
 
 def read_json(file: Path) -> dict:

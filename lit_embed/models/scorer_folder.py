@@ -11,9 +11,9 @@ from transformers.utils import cached_file
 
 from lit_embed.errors import UserError, first_line
 from lit_embed.files import write_beside
-from lit_embed.models.folder import read_json, write_json
+from lit_embed.models.folder import for_readers, read_json, write_json
 from lit_embed.models.resolve import resolve
-from lit_embed.models.weights import positions
+from lit_embed.models.weights import in_float32, positions
 
 if TYPE_CHECKING:
     from lit_embed.models.text_pair_scorer import TextPairScorer
@@ -29,18 +29,15 @@ def save(scorer: "TextPairScorer", path: str | Path) -> None:
     """Weights and settings of `scorer`; the folder appears whole or not at all."""
     with write_beside(path) as beside:
         beside.mkdir()
-        scorer.backbone.save_pretrained(beside, safe_serialization=True)
+        scorer.backbone.save_pretrained(beside, state_dict=in_float32(scorer.backbone), safe_serialization=True)
         scorer.tokenizer.hugging_face.save_pretrained(beside)
         file = beside / "tokenizer_config.json"
         write_json(file, read_json(file) | {"model_max_length": scorer.max_length})
-        config = read_json(beside / "config.json") | {
+        write_json(beside / "config.json", for_readers(read_json(beside / "config.json")) | {
             # Releases from 4 on read the first, older ones the second.
             "sentence_transformers": {"activation_fn": WRITTEN[scorer.activation]},
             "sbert_ce_default_activation_function": WRITTEN[scorer.activation],
-            "lit_embed": {"query_prefix": scorer.query_prefix, "document_prefix": scorer.document_prefix}}
-        # Packed attention is this library's; a reader of the folder starts from its own default.
-        write_json(beside / "config.json", {key: value for key, value in config.items()
-                                            if key not in ("_attn_implementation", "use_cache")})
+            "lit_embed": {"query_prefix": scorer.query_prefix, "document_prefix": scorer.document_prefix}})
 
 
 def settings(path: str | Path) -> dict[str, object]:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import torch
 from safetensors import SafetensorError
+from torch import Tensor
 from transformers import PretrainedConfig, PreTrainedModel
 from transformers.utils import logging as logging_of_transformers
 
@@ -46,6 +47,11 @@ def load_weights(kind: type, backbone: str, num_labels: int | None = None) -> tu
                         "--model.encoder.backbone FOLDER") from error
     model.config.use_cache = False
     return with_fast_linear(with_fast_dropout(model)), report
+
+
+def in_float32(model: PreTrainedModel) -> dict[str, Tensor]:
+    """The weights for a folder, whatever they were trained in: most readers compute in the type that they find."""
+    return {name: value.float() if value.is_floating_point() else value for name, value in model.state_dict().items()}
 
 
 def check_positions(config: PretrainedConfig, backbone: str, max_length: int) -> None:

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from lit_embed.batches import PairBatch, Tokens
 from lit_embed.models import TextEncoder
+from lit_embed.modules.open_step import gradients_so_far, restore_gradients
 from lit_embed.modules.optimization import (LinearWarmupDecay, adamw, linear_schedule, steps_of_run,
                                             train_what_is_not_frozen)
 from lit_embed.modules.random_state import random_state, restore_random_state
@@ -34,6 +35,7 @@ class BiEncoder(pl.LightningModule):
             loss.build(encoder.width)
         self.schedule = LinearWarmupDecay(warmup)
         self.saved_random_state: dict[str, Tensor] = {}
+        self.saved_gradients: dict[str, Tensor] = {}
         # Modules would be copied whole into every checkpoint; their class and arguments are remembered instead.
         self.save_hyperparameters(ignore=["encoder", "loss"])
         remember(self, "encoder", "loss")
@@ -70,12 +72,18 @@ class BiEncoder(pl.LightningModule):
     def on_train_start(self) -> None:
         self.schedule.total = steps_of_run(self.trainer)
         restore_random_state(self.saved_random_state, self.device)
+        restore_gradients(self.saved_gradients, self)
+        self.saved_gradients = {}                                 # as large as the weights
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
         checkpoint["random_state"] = random_state(self.device)
+        checkpoint["gradients"] = gradients_so_far(self)
 
     def on_load_checkpoint(self, checkpoint: dict) -> None:
+        if self._trainer is not None:                             # or 64-true would load its weights through float32
+            self.trainer.precision_plugin.convert_module(self)
         self.saved_random_state = checkpoint.get("random_state", {})
+        self.saved_gradients = checkpoint.get("gradients", {})
 
     def configure_optimizers(self) -> dict[str, object]:
         optimizer = adamw(self, self.learning_rate, self.weight_decay)

@@ -39,23 +39,26 @@ def remove_earlier_run(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def find_checkpoint(asked: str, folder: Path) -> Path | None:
-    """The file meant by "last", "best" or a path; "auto" is the last one, or None where there is none yet.
+def find_checkpoint(asked: str, folder: Path, fits: bool = True) -> Path | None:
+    """The file meant by "last", "best" or a path; "auto" is the last one, or None where a fit has yet to begin.
+
+    fits        whether a run may begin; an evaluation of weights that nobody trained is no answer
 
     Raises
         UserError   there is none
     """
     last = folder / CHECKPOINTS / "last.ckpt"
-    if asked == "auto":
+    if asked == "auto" and fits:
         return last if last.exists() else None
-    if asked not in ("last", "best"):
+    if asked not in ("last", "best", "auto"):
         if not Path(asked).exists():
             raise UserError(f"no checkpoint {asked}: give a file, or `last`, `best` or `auto` for those in {last.parent}")
         return Path(asked)
     if not last.exists():
+        begin = ", or `auto` to begin where there is none" if fits else ""
         raise UserError(f"no checkpoint in {last.parent}, which --ckpt_path {asked} asks for: name the run with --run, "
-                        "give the path of a checkpoint, or `auto` to begin where there is none")
-    return last if asked == "last" else _best(last)
+                        f"or give the path of a checkpoint{begin}")
+    return _best(last) if asked == "best" else last
 
 
 def _best(last: Path) -> Path:

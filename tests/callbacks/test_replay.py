@@ -88,6 +88,18 @@ def test_micro_steps_are_one_line_with_the_hash_of_the_whole_batch(toy_backbone,
     assert [(each.step, each.texts) for each in parts] == [(each.step, each.texts) for each in whole]
 
 
+def test_a_checkpoint_in_the_middle_of_a_step_goes_on_in_it(toy_backbone, tmp_path):
+    settings = {"data": ToyData(batch_size=2), "accumulate_grad_batches": 2}
+    class Save(pl.Callback):
+        def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx):
+            trainer.save_checkpoint(tmp_path / f"{trainer.fit_loop.total_batch_idx + 1}.ckpt")
+
+    whole = fit(tmp_path / "whole", toy_backbone, [Save()], **settings)
+    for seen in (5, 6):                                            # batches: in the third step, and at its end
+        resumed = fit(tmp_path / f"after {seen}", toy_backbone, ckpt_path=tmp_path / f"{seen}.ckpt", **settings)
+        assert resumed == whole[seen // 2:]
+
+
 def half_of_a_run(rank, backbone, folder):
     strategy = pl.strategies.DDPStrategy(process_group_backend="gloo")
     fit(folder, backbone, data=ToyData(batch_size=2), dropout=False, devices=2, strategy=strategy)

@@ -73,6 +73,17 @@ def test_few_rows_and_other_precisions_are_left_to_torch(pair, rows):
         assert torch.equal(ours.float()(many), plain.float()(many))
 
 
+def test_weights_in_bf16_are_left_to_torch_with_and_without_a_gradient(pair):
+    plain, ours = (layer.bfloat16() for layer in pair)
+    x, found = torch.randn(60, 24).bfloat16(), []
+    for layer in (plain, ours):
+        out = layer(x)
+        found.append([out, *torch.autograd.grad(out.float().square().sum(), layer.parameters())])
+    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True)) and found[1][0].dtype == torch.bfloat16
+    with torch.no_grad(), prepared(ours, torch.float32), prepared(ours, torch.bfloat16):
+        assert ours.ready is None and torch.equal(ours(x), plain(x))
+
+
 def test_it_stays_a_linear_layer_for_those_who_ask(pair):
     plain, ours = pair
     assert isinstance(ours, nn.Linear) and list(ours.state_dict()) == list(plain.state_dict())

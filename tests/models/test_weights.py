@@ -8,7 +8,7 @@ from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassificati
 from transformers.utils import logging
 
 from lit_embed.errors import UserError
-from lit_embed.models.weights import check_positions, load_weights, positions, quietly
+from lit_embed.models.weights import check_positions, in_float32, load_weights, positions, quietly
 
 
 def test_weights_are_float32_and_gaps_are_reported(toy_backbone):
@@ -17,6 +17,13 @@ def test_weights_are_float32_and_gaps_are_reported(toy_backbone):
     assert not model.config.use_cache
     model, report = load_weights(AutoModelForSequenceClassification, toy_backbone, num_labels=3)
     assert model.classifier.out_features == 3 and sorted(report["missing_keys"]) == ["classifier.bias", "classifier.weight"]
+
+
+def test_a_folder_gets_float32_whatever_the_model_is_in(toy_backbone):
+    model, _ = load_weights(AutoModel, toy_backbone)
+    own = in_float32(model)
+    assert all(own[name].data_ptr() == value.data_ptr() for name, value in model.state_dict().items())   # nothing is copied
+    assert {value.dtype for value in in_float32(model.bfloat16()).values() if value.is_floating_point()} == {torch.float32}
 
 
 def test_a_damaged_file_is_one_line(toy_backbone, tmp_path):

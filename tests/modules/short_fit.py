@@ -20,8 +20,9 @@ def pairs_file(folder: Path, rows: int = 40) -> str:
 
 
 def trainer_in(folder: Path, **settings) -> pl.Trainer:
-    quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False, "num_sanity_val_steps": 0}
-    return pl.Trainer(default_root_dir=folder, accelerator="cpu", devices=1, plugins=[AtomicCheckpointIO()],
+    quiet = {"devices": 1, "logger": False, "enable_progress_bar": False, "enable_model_summary": False,
+             "num_sanity_val_steps": 0}
+    return pl.Trainer(default_root_dir=folder, accelerator="cpu", plugins=[AtomicCheckpointIO()],
                       **{**quiet, "enable_checkpointing": False, **settings})
 
 

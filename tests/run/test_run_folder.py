@@ -51,3 +51,28 @@ def test_no_best_without_a_monitor(tmp_path):
     write_last(tmp_path, monitor=None, best_model_path="")
     with pytest.raises(UserError, match="monitored"):
         find_checkpoint("best", tmp_path)
+
+
+def test_auto_is_the_last_checkpoint_or_none_where_a_fit_has_yet_to_begin(tmp_path):
+    assert find_checkpoint("auto", tmp_path / "nothing") is None
+    (tmp_path / "config.yaml").write_text("")                     # what a start that died early leaves
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints/.last.ckpt.0a1b2c3d.part").write_bytes(b"half")
+    assert find_checkpoint("auto", tmp_path) is None
+    (tmp_path / "checkpoints/last.ckpt").touch()
+    assert find_checkpoint("auto", tmp_path) == tmp_path / "checkpoints/last.ckpt"
+
+
+@pytest.mark.parametrize(("asked", "fits", "says"), [
+    ("last", True, "--ckpt_path last asks for: name the run with --run, or give the path of a checkpoint, or `auto` to begin"),
+    ("best", True, "--ckpt_path best asks for: .* or `auto` to begin"),
+    ("auto", False, "--ckpt_path auto asks for: name the run with --run, or give the path of a checkpoint$"),
+    ("lats", True, "no checkpoint lats: give a file, or `last`, `best` or `auto` for those in .*checkpoints")])
+def test_no_checkpoint_is_said_with_what_to_do(asked, fits, says, tmp_path):
+    with pytest.raises(UserError, match=says):
+        find_checkpoint(asked, tmp_path, fits)
+
+
+def test_an_evaluation_takes_auto_for_the_last(tmp_path):
+    write_last(tmp_path)
+    assert find_checkpoint("auto", tmp_path, fits=False).name == "last.ckpt"
