@@ -1,5 +1,6 @@
 """Tiny models with random weights and a word-piece tokenizer, and processes to run them in."""
 
+import multiprocessing
 import os
 import tempfile
 from collections.abc import Callable
@@ -21,6 +22,8 @@ VOCABULARY = {piece: i for i, piece in enumerate(SPECIAL + WORDS + LETTERS + ["#
 
 SIZE = {"vocab_size": len(VOCABULARY), "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
         "intermediate_size": 64, "max_position_embeddings": 140, "pad_token_id": 0}
+IMPORTED = ["torch", "transformers", "pytorch_lightning", "lit_embed.callbacks", "lit_embed.data", "lit_embed.losses",
+            "lit_embed.models", "lit_embed.modules", "lit_embed.run.start"]
 ARCHITECTURES: dict[str, tuple[str, dict]] = {
     "bert": ("Bert", SIZE),
     "roberta": ("Roberta", SIZE),
@@ -88,12 +91,18 @@ def lively(scorer: torch.nn.Module) -> torch.nn.Module:
 def run_in_processes(world: int, function: Callable, *arguments: object) -> None:
     """function(rank, *arguments) in `world` processes of one gloo group; an exception in one fails the test."""
     # They meet at a file. Two test runs that were given the same free port joined each other's group, and gloo aborts.
+    # They are forked from a server that has imported what takes seconds; it has the environment of its own start.
+    multiprocessing.set_forkserver_preload(IMPORTED)
     with tempfile.TemporaryDirectory() as folder:
-        mp.spawn(_in_group, args=(world, Path(folder, "meeting_point"), function, arguments), nprocs=world)
+        arguments = (dict(os.environ), world, Path(folder, "meeting_point"), function, arguments)
+        mp.start_processes(_in_group, args=arguments, nprocs=world, start_method="forkserver")
 
 
-def _in_group(rank: int, world: int, meeting_point: Path, function: Callable, arguments: tuple) -> None:
+def _in_group(rank: int, environment: dict[str, str], world: int, meeting_point: Path, function: Callable,
+              arguments: tuple) -> None:
     torch.set_num_threads(1)
+    os.environ.clear()
+    os.environ |= environment
     # As torchrun would set them, so that a Lightning Trainer in here finds its place too; it joins the group there is.
     os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(world), "LOCAL_WORLD_SIZE": str(world),
                    "GROUP_RANK": "0", "TORCHELASTIC_RUN_ID": "toys", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0"}

@@ -66,7 +66,7 @@ def fit(kind: str, folder: Path, backbone: str, callbacks=(), processes: int = 1
 def everything(folder: Path) -> list[pl.Callback]:
     """All that reads weights or gradients in a run; the weights it hands out are those of the middle."""
     return [HitRate(), Spearman(), Replay(), Numerics(), ModelFolder(), SearchIndex(), Report(),
-            ModelCheckpoint(folder, filename="best", monitor="hit_rate@1", mode="min", save_on_exception=False)]
+            ModelCheckpoint(folder, filename="best", monitor="step", mode="min", save_on_exception=False)]
 
 
 def steps(folder: Path) -> ModelCheckpoint:
