@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from benchmark_training import DATA
-from side_by_side import difference, lowest, machine, unit
+from side_by_side import about, difference, lowest, unit
 from turns import clear_peak, medians, peak_mb, take_turns, tell, wait
 
 PRECISIONS = ["float32", "bfloat16", "float16"]
@@ -90,9 +90,8 @@ def main() -> None:
         return side(json.loads(options.child))
     if not options.model or not (options.data or options.file):
         raise SystemExit("--model FOLDER, and --data FOLDER or --file FILE, are needed")
-    here, texts = machine(options.device), texts_of(options)
-    result = {"options": {name: str(value) for name, value in vars(options).items() if value is not None}, "texts": len(texts),
-              "hardware": {key: here[key] for key in here if key != "versions"}, "versions": here["versions"]}
+    texts = texts_of(options)
+    result = about(options) | {"texts": len(texts)}
     for precision in options.precisions:
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "texts.json"

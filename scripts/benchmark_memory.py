@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 import benchmark_training
-from side_by_side import machine
+from side_by_side import about
 from turns import clear_peak, medians, peak_mb
 
 ROWS, WIDTH = 65_536, 384
@@ -53,9 +53,7 @@ def main() -> None:
         return
     if not options.backbone or not options.data:
         raise SystemExit("--backbone FOLDER and --data FOLDER (or names on the Hub) are needed")
-    here = machine(options.device)
-    result = {"options": {name: str(value) for name, value in vars(options).items() if value is not None},
-              "hardware": {key: here[key] for key in here if key != "versions"}, "versions": here["versions"]}
+    result = about(options)
     for precision in options.precisions:
         with tempfile.TemporaryDirectory() as folder:
             found = benchmark_training.compare(options, precision, Path(folder))

@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 import training_sides
-from side_by_side import machine
+from side_by_side import about
 from turns import medians, take_turns
 
 from lit_embed.data import KlueMrc, KlueSts, Mnli, Sts
@@ -123,9 +123,7 @@ def main() -> None:
         return getattr(training_sides, job["side"])(job)
     if not options.backbone or not options.data:
         raise SystemExit("--backbone FOLDER and --data FOLDER (or names on the Hub) are needed")
-    here = machine(options.device)
-    result = {"options": {name: str(value) for name, value in vars(options).items() if value is not None},
-              "hardware": {key: here[key] for key in here if key != "versions"}, "versions": here["versions"]}
+    result = about(options)
     for precision in options.precisions:
         print(f"{precision}, batch {options.batch}, {options.steps} steps a turn, {options.repeats} turns", flush=True)
         with tempfile.TemporaryDirectory() as folder:

@@ -1,5 +1,6 @@
 """Two sides do the same work in one process: seconds of both, in turn, and how far apart their results are."""
 
+import argparse
 import os
 import platform
 import statistics
@@ -70,3 +71,10 @@ def machine(device: str) -> dict:
             "threads": torch.get_num_threads(), "gpu": torch.cuda.get_device_name() if "cuda" in device else None,
             "load_before": os.getloadavg()[0], "python": platform.python_version(),
             "versions": {name: version(name) for name in PACKAGES}}
+
+
+def about(options: argparse.Namespace) -> dict:
+    """What was asked, and of which machine: how every result begins."""
+    here = machine(options.device)
+    asked = {name: str(value) for name, value in vars(options).items() if value is not None}
+    return {"options": asked, "hardware": {key: here[key] for key in here if key != "versions"}, "versions": here["versions"]}
