@@ -45,7 +45,7 @@ def chunked_loss(rows: int, width: int) -> dict:
 def main() -> None:
     parser = benchmark_training.parser()
     parser.description = __doc__
-    parser.set_defaults(batch=4096, max_tokens=16_384, peer_mini_batch=32, steps=1, repeats=5, precisions=["bfloat16"])
+    parser.set_defaults(batch=4096, max_tokens=2_048, peer_mini_batch=32, steps=1, repeats=5, precisions=["bfloat16"])
     parser.add_argument("--rows", type=int, default=ROWS, help="of the loss alone; 0: leave it out")
     options = parser.parse_args()
     if options.child:

@@ -2,7 +2,7 @@
 
     pip install "sentence-transformers[train]>=6.2"
     python scripts/benchmark_training.py --backbone FOLDER --data GLUE --name stsb --batch 32 --json OUT.json
-    python scripts/benchmark_training.py --backbone FOLDER --data GLUE --name stsb --batch 4096 --max-tokens 16384 \\
+    python scripts/benchmark_training.py --backbone FOLDER --data GLUE --name stsb --batch 4096 --max-tokens 2048 \\
         --peer-mini-batch 32 --steps 1 --precisions bfloat16              # recomputation against the cached loss
 
 Each side is its own trainer (Lightning's, and SentenceTransformerTrainer) in a process of its own; every few steps one
