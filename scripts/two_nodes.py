@@ -46,7 +46,6 @@ def connect() -> None:
 
 def disconnect() -> None:
     for node in NODES:
-        subprocess.run(["ip", "netns", "pids", node], capture_output=True)
         subprocess.run(["ip", "netns", "del", node], capture_output=True)
 
 

@@ -21,7 +21,7 @@ from lit_embed.models.inference import Precision, inferring
 from lit_embed.models.micro_batches import in_micro_batches, micro_batches
 from lit_embed.models.pooling import POOLINGS, pool
 from lit_embed.models.resolve import resolve
-from lit_embed.models.token_budget import Recompute, token_budget
+from lit_embed.models.token_budget import Recompute, tokens_of_a_pass
 from lit_embed.models.tokenizer import TextTokenizer
 from lit_embed.models.weights import check_positions
 
@@ -59,7 +59,6 @@ class TextEncoder(nn.Module):
         self.backbone = load_backbone(backbone)
         check_positions(self.backbone.config, backbone, max_length)
         self.precision: Precision = "float32"
-        self._free_tokens: int | None = None
         self.settings = {"backbone": backbone}              # the attribute of that name is the model itself
         self.pooling, self.max_length, self.normalization = pooling, max_length, normalization
         self.query_prefix, self.document_prefix = query_prefix, document_prefix
@@ -75,18 +74,11 @@ class TextEncoder(nn.Module):
         """Whether texts run end to end; otherwise they are padded to similar lengths."""
         return self.first_position is not None
 
-    def _budget(self) -> int:
-        if self.max_tokens is not None:
-            return self.max_tokens
-        if self._free_tokens is None:                       # asked once, when the model is where it is trained
-            self._free_tokens = token_budget(self.backbone, self.device)
-        return self._free_tokens
-
     def forward(self, tokens: Tokens) -> Tensor:
         """N texts -> (N, D). More than `max_tokens` tokens run in several passes; the gradient is that of one."""
         if not len(tokens):
             return torch.zeros(0, self.width, device=tokens.ids.device)
-        return in_micro_batches(lambda part: self._embed(tokens.select(part)), tokens.lengths, self._budget(), self.packed,
+        return in_micro_batches(lambda part: self._embed(tokens.select(part)), tokens.lengths, tokens_of_a_pass(self), self.packed,
                                 self.recompute, in_step=is_sharded(self))
 
     def _embed(self, tokens: Tokens) -> Tensor:                                        # lengths ascending -> (N, D)

@@ -20,7 +20,7 @@ from lit_embed.models.inference import Precision, inferring
 from lit_embed.models.micro_batches import in_micro_batches, micro_batches
 from lit_embed.models.pair_template import JoinedPairs
 from lit_embed.models.pair_tokenizer import PairTokenizer
-from lit_embed.models.token_budget import Recompute, token_budget
+from lit_embed.models.token_budget import Recompute, tokens_of_a_pass
 from lit_embed.models.weights import check_positions
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,6 @@ class TextPairScorer(nn.Module):
         self.backbone, self.new_head = load_classifier(backbone, num_labels)
         check_positions(self.backbone.config, backbone, max_length)
         self.precision: Precision = "float32"
-        self._free_tokens: int | None = None
         self.settings = {"backbone": backbone}              # the attribute of that name is the model itself
         self.num_labels, self.max_length, self.max_tokens, self.recompute = num_labels, max_length, max_tokens, recompute
         self.query_prefix, self.document_prefix = query_prefix, document_prefix
@@ -74,13 +73,6 @@ class TextPairScorer(nn.Module):
     def device(self) -> torch.device:
         return self.backbone.device
 
-    def _budget(self) -> int:
-        if self.max_tokens is not None:
-            return self.max_tokens
-        if self._free_tokens is None:                       # asked once, when the model is where it is trained
-            self._free_tokens = token_budget(self.backbone, self.device)
-        return self._free_tokens
-
     def forward(self, queries: Tokens, documents: Tokens) -> Tensor:
         """Bare texts of `self.tokenizer`: B queries, and B*C documents, the C choices of a query next to each other.
 
@@ -90,7 +82,7 @@ class TextPairScorer(nn.Module):
             return torch.zeros(0, self.num_labels, device=queries.ids.device)
         asked = torch.arange(len(queries)).repeat_interleave(len(documents) // len(queries))       # (B*C,)
         pairs = self.tokenizer.template.join(queries, documents, self.max_length, asked)
-        return in_micro_batches(lambda part: self._logits(pairs, part), pairs.lengths, self._budget(), self.packed,
+        return in_micro_batches(lambda part: self._logits(pairs, part), pairs.lengths, tokens_of_a_pass(self), self.packed,
                                 self.recompute, in_step=is_sharded(self))
 
     def _logits(self, pairs: JoinedPairs, places: Tensor) -> Tensor:                   # lengths ascending -> (n, L)

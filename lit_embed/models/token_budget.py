@@ -2,6 +2,7 @@
 
 import logging
 from typing import Literal
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import nn
@@ -11,7 +12,17 @@ log = logging.getLogger(__name__)
 Recompute = Literal["auto", "always", "never"]
 ON_CPU = 16_384             # small enough for the activations of a base model to fit beside it on a laptop
 SHARE = 0.7                 # of the free memory; the rest is for the loss, the largest layer's workspace and fragments
+_FOUND: WeakKeyDictionary[nn.Module, int] = WeakKeyDictionary()
 LEAST, STEP = 1_024, 1_024  # a budget is a round number, so that a little less free memory is still the same run
+
+
+def tokens_of_a_pass(encoder: nn.Module) -> int:
+    """`encoder.max_tokens`; where that is None, what its device has room for, asked once, when it is where it is trained."""
+    if encoder.max_tokens is not None:
+        return encoder.max_tokens
+    if encoder not in _FOUND:
+        _FOUND[encoder] = token_budget(encoder.backbone, encoder.device)
+    return _FOUND[encoder]
 
 
 def token_budget(backbone: nn.Module, device: torch.device) -> int:

@@ -47,8 +47,10 @@ class EncodedShards:
 
     def __init__(self, folder: str | Path, encoding: Encoding):
         self.folder, self.encoding = Path(folder), encoding
+        # Listed before the settings are read: another process may be writing these just now, and its files after them.
+        names = [file.name for file in self.folder.iterdir()] if self.folder.is_dir() else []
         there = read_settings(self.folder)
-        if there is None and self.folder.is_dir() and any(self.folder.iterdir()):
+        if there is None and not all(name.startswith(".") for name in names):
             raise UserError(f"{folder} is there and holds no embeddings of texts: choose another folder")
         for name, value in asdict(encoding).items():
             if there is not None and there.get(name) != value:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformers import BertConfig, BertModel
 
-from lit_embed.models.token_budget import LEAST, ON_CPU, SHARE, fitting, missing, token_budget
+from lit_embed.models.token_budget import LEAST, ON_CPU, SHARE, fitting, missing, token_budget, tokens_of_a_pass
 
 BASE = SimpleNamespace(hidden_size=768, num_hidden_layers=12, intermediate_size=3072)
 
@@ -63,3 +63,13 @@ def test_optimizer_states_and_gradients_are_kept_free():
 def test_a_gpu_is_asked():
     model = BertModel(BertConfig(num_hidden_layers=2)).cuda()
     assert token_budget(model, torch.device("cuda")) > ON_CPU
+
+
+def test_what_was_asked_for_comes_before_what_there_is_room_for(monkeypatch):
+    asked = []
+    monkeypatch.setattr("lit_embed.models.token_budget.token_budget", lambda *_: asked.append(1) or 77)
+    encoder = torch.nn.Module()
+    encoder.backbone, encoder.device, encoder.max_tokens = torch.nn.Linear(1, 1), torch.device("cpu"), 5
+    assert tokens_of_a_pass(encoder) == 5 and not asked
+    encoder.max_tokens = None
+    assert [tokens_of_a_pass(encoder) for _ in range(3)] == [77] * 3 and len(asked) == 1

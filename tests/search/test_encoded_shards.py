@@ -60,3 +60,13 @@ def test_a_file_cut_short_is_named(tmp_path):
     file.write_bytes(file.read_bytes()[:50])
     with pytest.raises(UserError, match="part-000001.parquet: not a whole parquet file"):
         list(EncodedPassages(tmp_path / "x").blocks())
+
+
+def test_a_folder_that_another_process_is_about_to_begin(tmp_path):
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / ".encoding.json.12ab34cd.part").write_text("{")
+    EncodedShards(tmp_path / "x", ENCODING)
+    (tmp_path / "y").mkdir()
+    (tmp_path / "y" / "part-00000.parquet").write_text("somebody else's")
+    with pytest.raises(UserError, match="holds no embeddings"):
+        EncodedShards(tmp_path / "y", ENCODING)
