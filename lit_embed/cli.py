@@ -23,6 +23,9 @@ Train text-embedding models, embed texts with them, search with them.
   similarity, odd-one-out
              a handful of sentences: how alike is each to each, and which does not belong
   compare    the first step at which two runs differ
+  mteb       tasks of the Massive Text Embedding Benchmark
+  export     a run or a model folder for other libraries: sentence-transformers, onnx, onnx-int8, merged adapters, the Hub
+  serve      embeddings, re-ranking and search over HTTP, and a page to try them
   verify     is the gradient the same however a batch is run? In parts, in chunks, over processes, in bf16
 
 Every field of a config is an option too (--model.encoder.backbone FOLDER --data.path FOLDER --trainer.max_steps N);
@@ -31,7 +34,8 @@ lit-embed COMMAND --help says more.
 """
 COMMANDS = {"fit": "train", "validate": "train", "test": "train", "predict": "train",
             "encode": "encode", "index": "index", "search": "search", "evaluate": "evaluate", "mine": "mine",
-            "similarity": "similarity", "odd-one-out": "odd_one_out", "compare": "compare", "verify": "verify"}
+            "similarity": "similarity", "odd-one-out": "odd_one_out", "compare": "compare", "mteb": "mteb", "export": "export", "serve": "serve",
+            "verify": "verify"}
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -14,10 +14,10 @@ import argparse
 import json
 from functools import partial
 
-from lit_embed.commands.encode import open_encoder, open_scorer
 from lit_embed.commands.evaluation_options import KS, chosen_systems, needs, parser, refuse_mistakes
 from lit_embed.commands.evaluation_plot import plot
 from lit_embed.commands.evaluation_table import show
+from lit_embed.commands.open_model import open_encoder, open_scorer
 from lit_embed.data.notice import notice
 from lit_embed.data.read_retrieval_set import read_retrieval_set
 from lit_embed.errors import UserError

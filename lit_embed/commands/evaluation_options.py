@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from lit_embed.commands.encode import add_precision
 from lit_embed.commands.evaluation_plot import FORMATS
+from lit_embed.commands.open_model import add_precision
 from lit_embed.errors import UserError
 from lit_embed.run.arguments import one_line_parser
 from lit_embed.run.retrieval_systems import RERANK

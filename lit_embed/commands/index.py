@@ -18,9 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
-from lit_embed.commands.encode import add_precision, open_encoder
 from lit_embed.commands.index_changes import change
 from lit_embed.commands.index_progress import IndexProgress, embedding_by
+from lit_embed.commands.open_model import add_precision, open_encoder
 from lit_embed.data.passage_stream import PassageStream
 from lit_embed.errors import UserError
 from lit_embed.models import TextEncoder

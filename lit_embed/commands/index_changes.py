@@ -5,8 +5,8 @@ import os
 import sys
 from pathlib import Path
 
-from lit_embed.commands.encode import open_encoder
 from lit_embed.commands.index_progress import IndexProgress, embedding_by
+from lit_embed.commands.open_model import open_encoder
 from lit_embed.data.passage_stream import PassageStream
 from lit_embed.data.stream_file import has_columns
 from lit_embed.errors import UserError

@@ -17,8 +17,9 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from lit_embed.batches import text_ids
-from lit_embed.commands.encode import add_precision, open_encoder, open_scorer, read_texts
+from lit_embed.commands.encode import read_texts
 from lit_embed.commands.mining_report import MinedPairs, report, show, write_pairs, write_report
+from lit_embed.commands.open_model import add_precision, open_encoder, open_scorer
 from lit_embed.data.read_file import READERS
 from lit_embed.data.read_pairs import read_pairs
 from lit_embed.errors import UserError

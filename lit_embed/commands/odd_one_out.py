@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lit_embed.commands.encode import open_encoder
 from lit_embed.commands.json_option import STANDARD_OUTPUT, add_json_option, put_json
+from lit_embed.commands.open_model import open_encoder
 from lit_embed.commands.similarity import all_pairs
 from lit_embed.errors import UserError
 from lit_embed.run.arguments import one_line_parser

@@ -12,7 +12,8 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from lit_embed.commands.encode import add_precision, open_encoder, open_scorer, read_texts
+from lit_embed.commands.encode import read_texts
+from lit_embed.commands.open_model import add_precision, open_encoder, open_scorer
 from lit_embed.errors import UserError
 from lit_embed.files import write_beside
 from lit_embed.run.arguments import one_line_parser

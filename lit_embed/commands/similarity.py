@@ -14,8 +14,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lit_embed.commands.encode import open_encoder, read_texts
+from lit_embed.commands.encode import read_texts
 from lit_embed.commands.json_option import STANDARD_OUTPUT, add_json_option, put_json
+from lit_embed.commands.open_model import open_encoder
 from lit_embed.commands.similarity_of_pairs import similarity_of_pairs
 from lit_embed.errors import UserError
 from lit_embed.metrics.correlations import SIMILARITIES

@@ -7,8 +7,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from lit_embed.commands.encode import open_encoder
 from lit_embed.commands.json_option import STANDARD_OUTPUT, put_json
+from lit_embed.commands.open_model import open_encoder
 from lit_embed.data.read_file import read_file
 from lit_embed.data.sheet import Sheet
 from lit_embed.errors import UserError

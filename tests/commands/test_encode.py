@@ -8,7 +8,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from lit_embed import cli
-from lit_embed.commands.encode import open_encoder, open_scorer
 from lit_embed.errors import UserError
 from lit_embed.models import TextEncoder, TextPairScorer
 
@@ -75,16 +74,3 @@ def test_a_mistake_is_one_line_and_leaves_no_file(model, tmp_path, monkeypatch, 
     said = capsys.readouterr().err.strip()
     assert said.startswith("lit-embed: error: ") and words in said and "\n" not in said
     assert not list(tmp_path.glob("x.*"))
-
-
-def test_encoders_and_cross_encoders_are_not_taken_for_each_other(model, toy_backbone, tmp_path):
-    scorer = TextPairScorer(toy_backbone, max_length=32)
-    scorer.save_folder(tmp_path / "scorer")
-    pairs = [("the cat", "a dog"), ("the cat", "")]
-    np.testing.assert_allclose(open_scorer(tmp_path / "scorer").score(pairs), scorer.score(pairs), atol=1e-6)
-    with pytest.raises(UserError, match="is not a cross-encoder: BertModel has no classification head"):
-        open_scorer(model)
-    with pytest.raises(UserError, match="scores pairs of texts and has no embeddings"):
-        open_encoder(tmp_path / "scorer")
-    with pytest.raises(UserError, match="no cross-encoder in"):
-        open_scorer(tmp_path)

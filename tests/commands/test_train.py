@@ -10,7 +10,7 @@ from pytorch_lightning.loggers import WandbLogger
 from tiny_run import config, cross_encoder_config, write_config, write_pairs
 
 from lit_embed import cli
-from lit_embed.commands.encode import open_scorer
+from lit_embed.commands.open_model import open_scorer
 from lit_embed.commands.train import TrainingCLI
 from lit_embed.files import AtomicCheckpointIO
 from lit_embed.modules import CrossEncoder

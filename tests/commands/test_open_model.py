@@ -1,0 +1,27 @@
+"""What --model may be, and what is refused."""
+
+import numpy as np
+import pytest
+
+from lit_embed.commands.open_model import open_encoder, open_scorer
+from lit_embed.errors import UserError
+from lit_embed.models import TextEncoder, TextPairScorer
+
+
+@pytest.fixture
+def model(toy_backbone, tmp_path):
+    TextEncoder(toy_backbone, max_length=32).save_folder(tmp_path / "model")
+    return tmp_path / "model"
+
+
+def test_encoders_and_cross_encoders_are_not_taken_for_each_other(model, toy_backbone, tmp_path):
+    scorer = TextPairScorer(toy_backbone, max_length=32)
+    scorer.save_folder(tmp_path / "scorer")
+    pairs = [("the cat", "a dog"), ("the cat", "")]
+    np.testing.assert_allclose(open_scorer(tmp_path / "scorer").score(pairs), scorer.score(pairs), atol=1e-6)
+    with pytest.raises(UserError, match="is not a cross-encoder: BertModel has no classification head"):
+        open_scorer(model)
+    with pytest.raises(UserError, match="scores pairs of texts and has no embeddings"):
+        open_encoder(tmp_path / "scorer")
+    with pytest.raises(UserError, match="no cross-encoder in"):
+        open_scorer(tmp_path)
