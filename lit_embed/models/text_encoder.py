@@ -38,7 +38,8 @@ class TextEncoder(nn.Module):
     max_length       tokens of a text, special ones included; longer texts are cut
     normalization    "l2" makes every embedding a unit vector; losses on the cosine do not need it
     query_prefix, document_prefix   put before each query and document, as E5 and its kin were trained with
-    max_tokens       tokens in one pass (default: 16,384 on CPU, on a GPU what its free memory holds when training begins)
+    max_tokens       tokens in one pass (default: on a CPU 16,384, and 2,048 where a batch has more; on a GPU what its free memory
+                     holds when training begins)
     recompute        auto: a batch of more tokens runs in several passes, each computed again in backward, with the gradient of
                      one; always: a single pass is computed again too; never: the activations of all passes are kept
 
@@ -78,8 +79,8 @@ class TextEncoder(nn.Module):
         """N texts -> (N, D). More than `max_tokens` tokens run in several passes; the gradient is that of one."""
         if not len(tokens):
             return torch.zeros(0, self.width, device=tokens.ids.device)
-        return in_micro_batches(lambda part: self._embed(tokens.select(part)), tokens.lengths, tokens_of_a_pass(self), self.packed,
-                                self.recompute, in_step=is_sharded(self))
+        return in_micro_batches(lambda part: self._embed(tokens.select(part)), tokens.lengths,
+                                tokens_of_a_pass(self, len(tokens.ids)), self.packed, self.recompute, in_step=is_sharded(self))
 
     def _embed(self, tokens: Tokens) -> Tensor:                                        # lengths ascending -> (N, D)
         if self.packed:

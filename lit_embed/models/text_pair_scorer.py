@@ -34,7 +34,8 @@ class TextPairScorer(nn.Module):
     num_labels       1: how well the texts fit; more: one logit for each class
     max_length       tokens of a pair, special ones included; of longer pairs the longer text is cut first
     query_prefix, document_prefix   put before the first and the second text of each pair
-    max_tokens       tokens in one pass (default: 16,384 on CPU, on a GPU what its free memory holds when training begins)
+    max_tokens       tokens in one pass (default: on a CPU 16,384, and 2,048 where a batch has more; on a GPU what its free memory
+                     holds when training begins)
     recompute        auto: a batch of more tokens runs in several passes, each computed again in backward, with the gradient of
                      one; always: a single pass is computed again too; never: the activations of all passes are kept
 
@@ -82,8 +83,8 @@ class TextPairScorer(nn.Module):
             return torch.zeros(0, self.num_labels, device=queries.ids.device)
         asked = torch.arange(len(queries)).repeat_interleave(len(documents) // len(queries))       # (B*C,)
         pairs = self.tokenizer.template.join(queries, documents, self.max_length, asked)
-        return in_micro_batches(lambda part: self._logits(pairs, part), pairs.lengths, tokens_of_a_pass(self), self.packed,
-                                self.recompute, in_step=is_sharded(self))
+        return in_micro_batches(lambda part: self._logits(pairs, part), pairs.lengths,
+                                tokens_of_a_pass(self, int(pairs.lengths.sum())), self.packed, self.recompute, in_step=is_sharded(self))
 
     def _logits(self, pairs: JoinedPairs, places: Tensor) -> Tensor:                   # lengths ascending -> (n, L)
         tokens, types = pairs.select(places)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformers import BertConfig, BertModel
 
-from lit_embed.models.token_budget import LEAST, ON_CPU, SHARE, fitting, missing, token_budget, tokens_of_a_pass
+from lit_embed.models.token_budget import IN_CACHE, LEAST, ON_CPU, SHARE, fitting, missing, token_budget, tokens_of_a_pass
 
 BASE = SimpleNamespace(hidden_size=768, num_hidden_layers=12, intermediate_size=3072)
 
@@ -69,7 +69,15 @@ def test_what_was_asked_for_comes_before_what_there_is_room_for(monkeypatch):
     asked = []
     monkeypatch.setattr("lit_embed.models.token_budget.token_budget", lambda *_: asked.append(1) or 77)
     encoder = torch.nn.Module()
-    encoder.backbone, encoder.device, encoder.max_tokens = torch.nn.Linear(1, 1), torch.device("cpu"), 5
-    assert tokens_of_a_pass(encoder) == 5 and not asked
+    encoder.backbone, encoder.device, encoder.max_tokens = torch.nn.Linear(1, 1), torch.device("cuda"), 5
+    assert tokens_of_a_pass(encoder, 100) == 5 and not asked
     encoder.max_tokens = None
-    assert [tokens_of_a_pass(encoder) for _ in range(3)] == [77] * 3 and len(asked) == 1
+    assert [tokens_of_a_pass(encoder, 100) for _ in range(3)] == [77] * 3 and len(asked) == 1
+
+
+def test_a_cpu_takes_small_passes_where_one_does_not_do():
+    encoder = torch.nn.Module()
+    encoder.backbone, encoder.device, encoder.max_tokens = torch.nn.Linear(1, 1), torch.device("cpu"), None
+    assert tokens_of_a_pass(encoder, ON_CPU) == ON_CPU and tokens_of_a_pass(encoder, ON_CPU + 1) == IN_CACHE
+    encoder.max_tokens = 50_000
+    assert tokens_of_a_pass(encoder, ON_CPU + 1) == 50_000
