@@ -16,6 +16,7 @@ from lit_embed.data.pair_dataset import PairDataset, pair_dataset
 from lit_embed.data.sampler import NoDuplicatesBatches, ShuffledBatches
 from lit_embed.data.sheet import Sheet
 from lit_embed.data.splits import split_sheet
+from lit_embed.data.token_store import Tokenizer
 from lit_embed.data.training_order import TrainingOrder
 from lit_embed.errors import UserError
 
@@ -81,21 +82,25 @@ class PairData(pl.LightningDataModule):
         for split in SPLITS_OF[stage]:
             self.pairs(split)
 
-    def pairs(self, split: str) -> PairDataset:
-        """The tokenised pairs of a split, made once for each tokenizer."""
+    def tokenizing(self) -> tuple[Tokenizer, tuple[str, str]]:
+        """The tokenizer of the module's encoder, and what is put before queries and documents."""
         encoder = getattr(self.trainer and self.trainer.lightning_module, "encoder", None)
         if encoder is None:
             raise UserError(f"{type(self).__name__} tokenises for a module that has an encoder; this run has none")
-        prefixes = (encoder.query_prefix if self.query_prefix is None else self.query_prefix,
-                    encoder.document_prefix if self.document_prefix is None else self.document_prefix)
-        key = (split, prefixes, encoder.tokenizer.fingerprint)
+        return encoder.tokenizer, (encoder.query_prefix if self.query_prefix is None else self.query_prefix,
+                                   encoder.document_prefix if self.document_prefix is None else self.document_prefix)
+
+    def pairs(self, split: str) -> PairDataset:
+        """The tokenised pairs of a split, made once for each tokenizer."""
+        tokenizer, prefixes = self.tokenizing()
+        key = (split, prefixes, tokenizer.fingerprint)
         if key not in self._pairs:
             rows = _first(self.rows(split), self.limit)
             if split == "train" and not len(rows):
                 raise UserError("there are no training rows")
             folder = Path(self.cache).expanduser()
-            self._pairs[key] = pair_dataset(rows, encoder.tokenizer, prefixes, folder, self.random_negatives, self.seed)
-            _tell_truncated(split, self._pairs[key], encoder.tokenizer.max_length)
+            self._pairs[key] = pair_dataset(rows, tokenizer, prefixes, folder, self.random_negatives, self.seed)
+            _tell_truncated(split, self._pairs[key], tokenizer.max_length)
         return self._pairs[key]
 
     def training(self, seed: int) -> tuple[PairDataset, ShuffledBatches | NoDuplicatesBatches]:

@@ -60,18 +60,18 @@ def exact(backbone: str) -> BiEncoder:
     return made
 
 
-def half_of_each_batch(rank, backbone, path, folder, expected: Gradients, last: dict):
-    seen, half = Gradients(), exact(backbone)
+def half_of_each_batch(rank, backbone, path, folder):
+    seen, half, expected = Gradients(), exact(backbone), torch.load(folder / "whole.pt", weights_only=True)
     strategy = DDPStrategy(process_group_backend="gloo")
     trainer_in(folder, devices=2, strategy=strategy, max_epochs=1, callbacks=[seen]).fit(half, mixture(path, batch_size=4))
     losses = [None, None]
     torch.distributed.all_gather_object(losses, seen.losses)
-    assert seen.sources == expected.sources
-    assert torch.tensor(losses).mean(0).tolist() == pytest.approx(expected.losses, rel=1e-5)
-    for here, there in zip(seen.gradients, expected.gradients, strict=True):
+    assert seen.sources == expected["sources"]
+    assert torch.tensor(losses).mean(0).tolist() == pytest.approx(expected["losses"], rel=1e-5)
+    for here, there in zip(seen.gradients, expected["gradients"], strict=True):
         for name, gradient in there.items():
             torch.testing.assert_close(here[name], gradient, rtol=1e-5, atol=1e-9)
-    for name, value in last.items():
+    for name, value in expected["weights"].items():
         torch.testing.assert_close(half.state_dict()[name], value, rtol=1e-5, atol=1e-7)
 
 
@@ -79,7 +79,9 @@ def test_two_processes_have_the_losses_the_gradients_and_the_weights_of_one(toy_
     path, whole, seen = pairs_file(tmp_path), exact(toy_backbone), Gradients()
     trainer_in(tmp_path, max_epochs=1, callbacks=[seen]).fit(whole, mixture(path))
     assert set(seen.sources) == {"sts", "nli", "kinds"} and len(seen.sources) == BATCHES
-    run_in_processes(2, half_of_each_batch, toy_backbone, path, tmp_path, seen, weights(whole))
+    seen_by_one = {"sources": seen.sources, "losses": seen.losses, "gradients": seen.gradients, "weights": weights(whole)}
+    torch.save(seen_by_one, tmp_path / "whole.pt")
+    run_in_processes(2, half_of_each_batch, toy_backbone, path, tmp_path)
 
 
 def fit(folder: Path, backbone: str, path: str, *callbacks, after: Path | None = None, num_workers: int = 0) -> tuple:
@@ -94,7 +96,7 @@ def fit(folder: Path, backbone: str, path: str, *callbacks, after: Path | None =
 def test_a_run_that_goes_on_after_any_batch_is_the_run_that_never_stopped(toy_backbone, tmp_path):
     path = pairs_file(tmp_path)
     whole = fit(tmp_path, toy_backbone, path, SaveEvery(tmp_path))
-    for seen, workers in ((1, 0), (5, 0), (7, 2), (BATCHES, 0), (BATCHES + 4, 0)):
+    for seen, workers in ((5, 0), (BATCHES, 0), (BATCHES + 4, 2)):
         resumed = fit(tmp_path, toy_backbone, path, after=tmp_path / f"{seen}.ckpt", num_workers=workers)
         assert_the_rest(resumed, whole, seen)
 
