@@ -40,7 +40,7 @@ class Mixture(pl.LightningDataModule):
     path: str | None = None
     """Hub id or folder of the sets that have no path of their own."""
     limit: int | None = None
-    """Read only the first rows of each split, in sets that have no limit of their own."""
+    """Read only the first rows of each split of every set."""
     seed: int = 42
     """Of the order, unless seed_everything gives one."""
     num_workers: int = 0
@@ -52,7 +52,7 @@ class Mixture(pl.LightningDataModule):
             raise UserError("Mixture: data.sets names no data set")
         for each in self.sets.values():
             each.path = self.path if each.path is None else each.path
-            each.limit = self.limit if each.limit is None else each.limit
+            each.limit = min(filter(None, [each.limit, self.limit]), default=None)
         self.mixing = self.mixing or BySize()
         self._order = TrainingOrder()
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from lit_embed.batches import PairRows
 from lit_embed.data.columns import pair_rows
+from lit_embed.data.loader import PairLoader
 from lit_embed.data.locate import split_names, split_source
 from lit_embed.data.pair_dataset import PairDataset
 from lit_embed.data.pairs import Pairs
@@ -84,6 +85,11 @@ class PairStream(Pairs):
         pairs.seed = seed
         return pairs, StreamBatches(len(pairs), self.batch_size)
 
+    def train_dataloader(self) -> PairLoader:
+        if self.trainer.overfit_batches:
+            raise UserError("overfit_batches repeats a few batches from memory: use lit_embed.data.Pairs with data.limit")
+        return super().train_dataloader()
+
     def _parts(self) -> tuple[list[Block], list[Block]]:
         """The blocks of training and of validation."""
         names = split_names(self._place(), self.name)
@@ -111,7 +117,8 @@ class PairStream(Pairs):
 
     def _pairs_of(self, sheet: Sheet) -> PairRows:
         negatives = [self.negatives] if isinstance(self.negatives, str) else self.negatives
-        return pair_rows(sheet, self.query, self.document, "error", negatives, self._labels(sheet), self.label or "label")
+        return pair_rows(sheet, self.query, self.document, "error", negatives, self._labels(sheet), self.label or "label",
+                         "a filter before training")
 
     def _place(self) -> str:
         if self.path is None:
@@ -120,21 +127,21 @@ class PairStream(Pairs):
 
 
 def hold_out_rows(blocks: list[Block], count: int, seed: int) -> tuple[list[Block], list[Block]]:
-    """What is left for training, and `count` rows at the beginning of a few blocks, drawn by the seed.
+    """What is left for training, and `count` rows from the beginning of a few blocks, drawn by the seed.
 
     Raises
-        UserError   there are not so many rows to spare: of no block more than half is taken
+        UserError   more than half of all rows
     """
-    train, held, left = list(blocks), [], count
-    for place in np.random.default_rng(seed).permutation(len(blocks)).tolist():
-        take = min(-(-count // BLOCKS), left, blocks[place].rows // 2)
-        if take:
-            train[place], left = blocks[place].part(take, blocks[place].rows), left - take
-            held.append(blocks[place].part(0, take))
-    if left:
-        raise UserError(f"data.held_out: {count} rows for validation are more than this stream can spare; {count - left} are "
-                        "the most")
-    return train, held
+    rows = sum(block.rows for block in blocks)
+    if count > rows // 2:
+        raise UserError(f"data.held_out: {count} of {rows} rows for validation; at most half of them can be spared")
+    order, held = np.random.default_rng(seed).permutation(len(blocks)).tolist(), [0] * len(blocks)
+    while (left := count - sum(held)):                 # once round is enough, unless blocks are few or short
+        for place in order:
+            take = min(-(-count // BLOCKS), left, blocks[place].rows - held[place])
+            held[place], left = held[place] + take, left - take
+    return ([block.part(take, block.rows) for block, take in zip(blocks, held) if take < block.rows],
+            [block.part(0, take) for block, take in zip(blocks, held) if take])
 
 
 def _first(blocks: list[Block], limit: int | None) -> list[Block]:

@@ -63,9 +63,10 @@ def test_prefixes_are_the_sets_own_where_it_has_some_and_else_the_encoders():
     assert first == {"a": (ask, passage), "b": (query, passage)}
 
 
-def test_path_and_limit_are_for_sets_without_their_own():
-    data = Mixture({"a": Numbers(path="mine"), "b": Numbers(limit=3)}, path="all", limit=9)
-    assert [(each.path, each.limit) for each in data.sets.values()] == [("mine", 9), ("all", 3)]
+def test_the_path_is_for_sets_without_their_own_and_the_limit_for_all():
+    data = Mixture({"a": Numbers(path="mine", limit=20), "b": Numbers(limit=3), "c": Numbers()}, path="all", limit=9)
+    assert [(each.path, each.limit) for each in data.sets.values()] == [("mine", 9), ("all", 3), ("all", 9)]
+    assert Mixture({"a": Numbers()}).sets["a"].limit is None
 
 
 def test_a_batch_never_holds_a_text_twice_where_the_set_asks_for_it():

@@ -125,7 +125,9 @@ def test_rows_held_out_come_from_several_blocks():
     assert sum(block.rows for block in train) == 367 and sum(block.rows for block in held) == 33 and len(held) == 11
     numbers = [number for block in train + held for number in range(block.first, block.first + block.rows)]
     assert sorted(numbers) == list(range(1, 401))
-    with pytest.raises(UserError, match="data.held_out: 300 rows for validation .* 200 are the most"):
+    train, held = hold_out_rows([Block("file", 0, 0, 9, 1), Block("file", 9, 0, 1, 10)], 5, seed=0)
+    assert [block.rows for block in train] in ([4, 1], [5]) and sum(block.rows for block in held) == 5
+    with pytest.raises(UserError, match="data.held_out: 300 of 400 rows for validation; at most half"):
         hold_out_rows(blocks, 300, seed=0)
 
 
@@ -146,9 +148,11 @@ def test_mistakes_in_the_data_are_one_line(file, tmp_path):
         stream(file).rows("train")
     with pytest.raises(UserError, match="larger than the training data, which has 180 rows"):
         with_trainer(stream(file, batch_size=181)).train_dataloader()
+    with pytest.raises(UserError, match="overfit_batches repeats a few batches from memory"):
+        with_trainer(stream(file), overfit_batches=2).train_dataloader()
     with pytest.raises(UserError, match="PairStream needs data.path"):
         with_trainer(stream(None))
     write(tmp_path / "bad.jsonl", "".join(json.dumps(row) + "\n" for row in [*ROWS[:80], {"query": "q"}]))
     data = with_trainer(stream(str(tmp_path / "bad.jsonl"), held_out=1))
-    with pytest.raises(UserError, match="bad.jsonl, row 81: column 'document' is empty"):
+    with pytest.raises(UserError, match="bad.jsonl, row 81: column 'document' is empty; fill it, or .* with a filter"):
         list(data.train_dataloader())

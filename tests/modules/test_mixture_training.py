@@ -13,12 +13,12 @@ from test_resume import SaveEvery, assert_the_rest
 from toys import run_in_processes
 
 from lit_embed.callbacks import HitRate, Spearman
-from lit_embed.data import ByWeights, Mixture, Pairs
+from lit_embed.data import ByWeights, Mixture, Pairs, PairStream
 from lit_embed.losses import CosineRegression, InfoNCE, LossBySet, SoftmaxClassification
 from lit_embed.models import TextEncoder
 from lit_embed.modules import BiEncoder
 
-BATCHES = 12                # of an epoch, 32 training rows in each of three sets, 8 to a batch
+BATCHES = 16                # of an epoch, 32 training rows in each of four sets, 8 to a batch
 
 
 def mixture(path: str, batch_size: int = 8, **settings) -> Mixture:
@@ -26,14 +26,15 @@ def mixture(path: str, batch_size: int = 8, **settings) -> Mixture:
         return Pairs(path=path, validation=0.2, batch_size=batch_size, **own)
 
     sets = {"sts": rows(label="score", score_range=(0, 1)), "nli": rows(random_negatives=2, no_duplicates=True),
-            "kinds": rows(label="kind", classes=3, query_prefix="kind ")}
-    return Mixture(sets, ByWeights({"sts": 2, "nli": 3, "kinds": 1}), seed=7, **settings)
+            "kinds": rows(label="kind", classes=3, query_prefix="kind "),
+            "stream": PairStream(path=path, batch_size=batch_size, buffer=16, held_out=8, negatives="wrong")}
+    return Mixture(sets, ByWeights({"sts": 2, "nli": 3, "kinds": 1, "stream": 2}), seed=7, **settings)
 
 
 def module(backbone: str) -> BiEncoder:
     torch.manual_seed(0)
-    loss = LossBySet({"sts": CosineRegression(), "nli": InfoNCE(0.1, learnable=True), "kinds": SoftmaxClassification(3)},
-                     {"nli": 0.5})
+    loss = LossBySet({"sts": CosineRegression(), "nli": InfoNCE(0.1, learnable=True), "kinds": SoftmaxClassification(3),
+                      "stream": InfoNCE()}, {"nli": 0.5})
     return BiEncoder(TextEncoder(backbone, max_length=32), loss, learning_rate=1e-3)
 
 
@@ -78,7 +79,7 @@ def half_of_each_batch(rank, backbone, path, folder):
 def test_two_processes_have_the_losses_the_gradients_and_the_weights_of_one(toy_backbone, tmp_path):
     path, whole, seen = pairs_file(tmp_path), exact(toy_backbone), Gradients()
     trainer_in(tmp_path, max_epochs=1, callbacks=[seen]).fit(whole, mixture(path))
-    assert set(seen.sources) == {"sts", "nli", "kinds"} and len(seen.sources) == BATCHES
+    assert set(seen.sources) == {"sts", "nli", "kinds", "stream"} and len(seen.sources) == BATCHES
     seen_by_one = {"sources": seen.sources, "losses": seen.losses, "gradients": seen.gradients, "weights": weights(whole)}
     torch.save(seen_by_one, tmp_path / "whole.pt")
     run_in_processes(2, half_of_each_batch, toy_backbone, path, tmp_path)
@@ -108,7 +109,7 @@ def test_each_set_has_its_own_losses_and_evaluations(toy_backbone, tmp_path):
     trainer.fit(module(toy_backbone), mixture(path))
     with open(Path(logger.log_dir) / "metrics.csv", newline="") as file:
         columns = set(next(csv.reader(file)))
-    assert {f"{name}/{source}" for name in ("train_loss", "val_loss") for source in ("sts", "nli", "kinds")} <= columns
+    assert {f"{name}/{source}" for name in ("train_loss", "val_loss") for source in ("sts", "nli", "kinds", "stream")} <= columns
     assert {"spearman_cosine", "nli_hit_rate@1", "train_loss", "val_loss"} <= columns
 
 

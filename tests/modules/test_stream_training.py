@@ -1,12 +1,9 @@
-"""Training on a stream: killed and resumed to the bit, and over processes every row once."""
+"""Training on a stream that is killed and goes on, to the bit; over processes: test_mixture_training."""
 
 import pytest
 import pytorch_lightning as pl
-import torch
-from pytorch_lightning.strategies import DDPStrategy
 from short_fit import Record, pairs_file, trainer_in, weights
 from test_resume import SaveEvery, assert_the_rest
-from toys import run_in_processes
 
 from lit_embed.callbacks import HitRate
 from lit_embed.data import PairStream
@@ -48,20 +45,3 @@ def test_a_run_that_was_killed_goes_on_to_the_bit(killed, saved, workers, toy_ba
         fit(tmp_path, toy_backbone, path, SaveEvery(tmp_path), KillAfter(killed))
     assert_the_rest(fit(tmp_path, toy_backbone, path, after=tmp_path / f"{saved}.ckpt", num_workers=workers), whole, saved)
     assert len(whole[0]) == 8 and evaluation.found.corpus == 8
-
-
-def half_of_a_stream(rank, backbone, path, folder, expected):
-    record = Record()
-    trainer_in(folder, devices=2, strategy=DDPStrategy(process_group_backend="gloo"), max_epochs=1, callbacks=[record]).fit(
-        BiEncoder(TextEncoder(backbone, max_length=32), InfoNCE(0.1)), stream(path, batch_size=4))
-    both = [None, None]
-    torch.distributed.all_gather_object(both, record.ids)
-    assert [first + second for first, second in zip(*both, strict=True)] == expected
-
-
-def test_two_processes_take_halves_of_the_batches_of_one(toy_backbone, tmp_path):
-    path, record = pairs_file(tmp_path), Record()
-    trainer_in(tmp_path, max_epochs=1, callbacks=[record]).fit(
-        BiEncoder(TextEncoder(toy_backbone, max_length=32), InfoNCE(0.1)), stream(path))
-    assert len({query for batch in record.ids for query in batch}) == 32
-    run_in_processes(2, half_of_a_stream, toy_backbone, path, tmp_path, record.ids)
