@@ -51,15 +51,16 @@ class PairBatch:
     labels         (B,) class (int64) or score (float32), or None
     query_ids      (B,)     64-bit identity of each text: equal text, equal id
     document_ids   (B, C)
+    source         which data set of a mixture all of them are from, or None where there is only one
 
     No dataclass, on purpose: Lightning takes those apart to cast what floats in them to the precision of the weights,
     and with weights in bf16 a score of 0.76 would become 0.7617.
     """
 
     def __init__(self, queries: Tokens, documents: Tokens, labels: Tensor | None, query_ids: Tensor,
-                 document_ids: Tensor):
+                 document_ids: Tensor, source: str | None = None):
         self.queries, self.documents, self.labels = queries, documents, labels
-        self.query_ids, self.document_ids = query_ids, document_ids
+        self.query_ids, self.document_ids, self.source = query_ids, document_ids, source
 
     def __len__(self) -> int:
         return len(self.query_ids)
@@ -71,7 +72,8 @@ class PairBatch:
         return self._each(lambda part: part.pin_memory())
 
     def _each(self, function: Callable) -> "PairBatch":
-        return PairBatch(**{name: None if part is None else function(part) for name, part in vars(self).items()})
+        return PairBatch(**{name: part if part is None or isinstance(part, str) else function(part)
+                            for name, part in vars(self).items()})
 
 
 @dataclass(frozen=True)

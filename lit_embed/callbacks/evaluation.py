@@ -9,6 +9,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.loggers import WandbLogger
 
 from lit_embed.batches import PairRows
+from lit_embed.callbacks.named_data import named_data, prefixes_of
 from lit_embed.errors import UserError
 
 FEW = 32      # rows of a split that `fast_dev_run` looks at: it asks whether the code runs, not how good the model is
@@ -36,14 +37,14 @@ class Evaluated:
 class Evaluation(pl.Callback):
     """Evaluates at every validation and test, and logs. A subclass writes read(...) and evaluate(...).
 
-    data      whose rows to evaluate; None: the training data module
+    data      whose rows to evaluate; None: the training data module; a text: the set of this name in its mixture
     split     "train", "validation" or "test"; None: test while testing, else validation
     prefix    before each logged name, to tell two such callbacks apart
     """
 
     needs: ClassVar[Literal["encode", "score"]] = "encode"             # what the module's encoder must be able to do
 
-    def __init__(self, data: pl.LightningDataModule | None = None, split: str | None = None, prefix: str = ""):
+    def __init__(self, data: pl.LightningDataModule | str | None = None, split: str | None = None, prefix: str = ""):
         self.data, self.split, self.prefix = data, split, prefix
         self.found: Evaluated | None = None                            # the last evaluation
         self.history: dict[tuple[str, int], Evaluated] = {}            # those of the run, by split and optimizer steps
@@ -80,10 +81,15 @@ class Evaluation(pl.Callback):
     def on_test_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self._evaluate_and_log(trainer, module)
 
+    def figures(self, trainer: pl.Trainer, module: pl.LightningModule, split: str) -> dict[str, float]:
+        """As `evaluate`, with the prefixes of the data where it has its own."""
+        with prefixes_of(named_data(trainer, self.data), module.encoder):
+            return self.evaluate(trainer, module, split)
+
     def _evaluate_and_log(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         split = self.split or ("test" if trainer.testing else "validation")
         # Under their names, the same on every process, so that ModelCheckpoint can monitor them anywhere.
-        for name, value in self.evaluate(trainer, module, split).items():
+        for name, value in self.figures(trainer, module, split).items():
             module.log(name, value, batch_size=1, sync_dist=True)      # the mean of equal values; else Lightning warns
         self.history[split, trainer.global_step] = self.found
 
@@ -109,18 +115,21 @@ def evaluations(trainer: pl.Trainer) -> Iterator[Evaluation]:
     return (callback for callback in trainer.callbacks if isinstance(callback, Evaluation))
 
 
-def data_of(trainer: pl.Trainer, data: pl.LightningDataModule | None) -> pl.LightningDataModule:
+def data_of(trainer: pl.Trainer, data: pl.LightningDataModule | str | None) -> pl.LightningDataModule:
     """`data`, or the run's own; data without a path is looked for where the training data is."""
-    own = trainer.datamodule
+    own, found = trainer.datamodule, named_data(trainer, data)
+    if data is None and hasattr(own, "sets"):
+        raise UserError(f"the training data is a mixture of {', '.join(own.sets)}: say which of them an evaluation looks at, "
+                        f"for example `data: {next(iter(own.sets))}`")
     if data is None and not hasattr(own, "rows"):
         raise UserError("an evaluation needs data with rows of text: train with a data module of lit_embed.data, or "
                         "give the callback its own (`data`)")
-    if data is not None and getattr(data, "path", "") is None:
-        data.path = getattr(own, "path", None)
-    return own if data is None else data
+    if found is not own and getattr(found, "path", "") is None:
+        found.path = getattr(own, "path", None)
+    return found
 
 
-def rows_of(trainer: pl.Trainer, data: pl.LightningDataModule | None, split: str) -> PairRows:
+def rows_of(trainer: pl.Trainer, data: pl.LightningDataModule | str | None, split: str) -> PairRows:
     """The rows of a split as text, read once however many callbacks ask.
 
     Raises

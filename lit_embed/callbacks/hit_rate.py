@@ -21,7 +21,7 @@ class HitRate(Evaluation):
     prefix    before each logged name, to tell two such callbacks apart
     """
 
-    def __init__(self, data: pl.LightningDataModule | None = None, split: str | None = None,
+    def __init__(self, data: pl.LightningDataModule | str | None = None, split: str | None = None,
                  corpus: list[str] | None = None, prefix: str = ""):
         super().__init__(data, split, prefix)
         self.corpus = corpus

@@ -59,10 +59,14 @@ class MineNegatives(pl.Callback):
         if stage != "fit":
             return
         if not hasattr(trainer.datamodule, "pairs"):
-            raise UserError("MineNegatives mines for a data module of lit_embed.data, and this run has none")
+            raise UserError("MineNegatives mines for one data set of lit_embed.data, and this run trains on "
+                            f"{type(trainer.datamodule).__name__}")
         if self.by == "model" and not hasattr(module.encoder, "encode"):
             raise UserError(f"MineNegatives compares embeddings, and {type(module).__name__} has none: set `by: bm25`")
         self.pairs = trainer.datamodule.pairs("train")
+        if not hasattr(self.pairs, "document_places"):
+            raise UserError("MineNegatives searches all training pairs, and a stream never has them together: mine ahead, with "
+                            "`lit-embed mine`")
         if self.pairs.labels is not None:
             raise UserError("MineNegatives needs training pairs that are questions and answers, but these have labels")
         self.epoch, self._restored, self._words = None, None, None

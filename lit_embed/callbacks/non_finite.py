@@ -1,5 +1,7 @@
 """Where did the first NaN or infinity come from? One line: the step, the text, the tensor."""
 
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 import pytorch_lightning as pl
@@ -10,6 +12,7 @@ from torch import Tensor
 from lit_embed.batches import PairBatch, text_ids
 from lit_embed.callbacks.passes import Pass, first_bad_output
 from lit_embed.distributed import gather, rank, world_size
+from lit_embed.errors import UserError
 
 LONGEST = 200            # letters of a text that are shown
 LINE = 2_000             # bytes of a line that are shared with the other processes
@@ -111,10 +114,18 @@ def _name(batch: PairBatch, row: int, total: int) -> tuple[str, list[int]]:
     return f"embedding of document {row - queries + 1} of {len(documents)}", [int(documents[row - queries])]
 
 
+def _training_texts(data: pl.LightningDataModule | None) -> Iterator[list[str]]:
+    """Every column of texts of the data, or of each set of a mixture; of a stream there is none at hand."""
+    for each in getattr(data, "sets", {"": data}).values():
+        if hasattr(each, "rows"):
+            with suppress(UserError):
+                rows = each.rows("train")
+                yield from (rows.queries, *rows.documents)
+
+
 def _text(trainer: pl.Trainer, identity: int) -> str:
     """The training text with this identity, from the data module's rows; its identity where they do not have it."""
-    rows = trainer.datamodule.rows("train") if hasattr(trainer.datamodule, "rows") else None
-    for column in [] if rows is None else [rows.queries, *rows.documents]:
+    for column in _training_texts(trainer.datamodule):
         found = (torch.from_numpy(text_ids(column).copy()) == identity).nonzero()
         if len(found):
             text = " ".join(column[int(found[0])].split())

@@ -87,7 +87,7 @@ class Report(pl.Callback):
         print_report(Console(), Path(trainer.default_root_dir), self.result, before, after, searchable)
 
     def _evaluate(self, callback: pl.Callback, trainer: pl.Trainer, module: pl.LightningModule) -> Evaluated:
-        callback.evaluate(trainer, module, _split(callback))
+        callback.figures(trainer, module, _split(callback))
         return callback.found
 
     def state_dict(self) -> dict:

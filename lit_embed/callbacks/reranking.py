@@ -30,7 +30,7 @@ class Rerank(Evaluation):
 
     needs = "score"
 
-    def __init__(self, data: pl.LightningDataModule | None = None, split: str | None = None, candidates: int = 30,
+    def __init__(self, data: pl.LightningDataModule | str | None = None, split: str | None = None, candidates: int = 30,
                  questions: int | None = 200, prefix: str = ""):
         super().__init__(data, split, prefix)
         if candidates < 1 or questions is not None and questions < 1:

@@ -21,7 +21,7 @@ class SearchIndex(pl.Callback):
     splits    which of its splits; None: train and validation
     """
 
-    def __init__(self, data: pl.LightningDataModule | None = None, splits: list[str] | None = None):
+    def __init__(self, data: pl.LightningDataModule | str | None = None, splits: list[str] | None = None):
         self.data, self.splits = data, splits or ["train", "validation"]
 
     def setup(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:

@@ -20,7 +20,7 @@ class Spearman(Evaluation):
     prefix       before each logged name, to tell two such callbacks apart
     """
 
-    def __init__(self, data: pl.LightningDataModule | None = None, split: str | None = None, true_pairs: int = 100,
+    def __init__(self, data: pl.LightningDataModule | str | None = None, split: str | None = None, true_pairs: int = 100,
                  prefix: str = ""):
         super().__init__(data, split, prefix)
         self.true_pairs = true_pairs

@@ -2,10 +2,14 @@
 
 from lit_embed.data.beir import Beir
 from lit_embed.data.klue import KlueMrc, KlueSts
+from lit_embed.data.mixing_rules import BySize, ByWeights, RoundRobin
+from lit_embed.data.mixture import Mixture
 from lit_embed.data.mnli import Mnli
 from lit_embed.data.pair_data import PairData
+from lit_embed.data.pair_stream import PairStream
 from lit_embed.data.pairs import Pairs
 from lit_embed.data.python_functions import PythonFunctions
 from lit_embed.data.sts import Sts
 
-__all__ = ["Beir", "KlueMrc", "KlueSts", "Mnli", "PairData", "Pairs", "PythonFunctions", "Sts"]
+__all__ = ["Beir", "BySize", "ByWeights", "KlueMrc", "KlueSts", "Mixture", "Mnli", "PairData", "PairStream", "Pairs",
+           "PythonFunctions", "RoundRobin", "Sts"]

@@ -16,6 +16,8 @@ from lit_embed.data.pair_dataset import PairDataset, pair_dataset
 from lit_embed.data.sampler import NoDuplicatesBatches, ShuffledBatches
 from lit_embed.data.sheet import Sheet
 from lit_embed.data.splits import split_sheet
+from lit_embed.data.token_store import Tokenizer
+from lit_embed.data.training_order import TrainingOrder
 from lit_embed.errors import UserError
 
 SPLITS_OF = {"fit": ["train", "validation"], "validate": ["validation"], "test": ["test"], "predict": ["validation"]}
@@ -47,6 +49,10 @@ class PairData(pl.LightningDataModule):
     """A row with an empty or missing value: stop, or leave it out and say how many."""
     cache: str | None = None
     """Folder of tokenised texts; None: the environment's LIT_EMBED_CACHE, or ~/.cache/lit_embed/tokens."""
+    query_prefix: str | None = None
+    """Put before each query of this data; None: the encoder's, which is what a saved model remembers."""
+    document_prefix: str | None = None
+    """The same for documents."""
 
     home: ClassVar[str | None] = None
     validation_splits: ClassVar[tuple[str, ...]] = ("validation",)
@@ -55,9 +61,7 @@ class PairData(pl.LightningDataModule):
         super().__init__()
         self.cache = self.cache or os.environ.get("LIT_EMBED_CACHE") or "~/.cache/lit_embed/tokens"
         self._pairs: dict[tuple, PairDataset] = {}
-        self._train_loader: PairLoader | None = None
-        self._resume: dict = {}
-        self._order_seed: int | None = None
+        self._order = TrainingOrder()
 
     def rows(self, split: Literal["train", "validation", "test"]) -> PairRows:
         """The pairs of a split as text: the one method a data set overrides."""
@@ -78,35 +82,39 @@ class PairData(pl.LightningDataModule):
         for split in SPLITS_OF[stage]:
             self.pairs(split)
 
-    def pairs(self, split: str) -> PairDataset:
-        """The tokenised pairs of a split, made once for each tokenizer."""
+    def tokenizing(self) -> tuple[Tokenizer, tuple[str, str]]:
+        """The tokenizer of the module's encoder, and what is put before queries and documents."""
         encoder = getattr(self.trainer and self.trainer.lightning_module, "encoder", None)
         if encoder is None:
             raise UserError(f"{type(self).__name__} tokenises for a module that has an encoder; this run has none")
-        prefixes = (encoder.query_prefix, encoder.document_prefix)
-        key = (split, prefixes, encoder.tokenizer.fingerprint)
+        return encoder.tokenizer, (encoder.query_prefix if self.query_prefix is None else self.query_prefix,
+                                   encoder.document_prefix if self.document_prefix is None else self.document_prefix)
+
+    def pairs(self, split: str) -> PairDataset:
+        """The tokenised pairs of a split, made once for each tokenizer."""
+        tokenizer, prefixes = self.tokenizing()
+        key = (split, prefixes, tokenizer.fingerprint)
         if key not in self._pairs:
             rows = _first(self.rows(split), self.limit)
+            if split == "train" and not len(rows):
+                raise UserError("there are no training rows")
             folder = Path(self.cache).expanduser()
-            self._pairs[key] = pair_dataset(rows, encoder.tokenizer, prefixes, folder, self.random_negatives, self.seed)
-            _tell_truncated(split, self._pairs[key], encoder.tokenizer.max_length)
+            self._pairs[key] = pair_dataset(rows, tokenizer, prefixes, folder, self.random_negatives, self.seed)
+            _tell_truncated(split, self._pairs[key], tokenizer.max_length)
         return self._pairs[key]
 
-    def train_dataloader(self) -> PairLoader:
+    def training(self, seed: int) -> tuple[PairDataset, ShuffledBatches | NoDuplicatesBatches]:
+        """The training pairs, and which of them meet in each batch of an epoch: an order for each seed."""
         pairs = self.pairs("train")
+        pairs.seed = seed
+        if self.no_duplicates:
+            return pairs, NoDuplicatesBatches(pairs.identities(), self.batch_size, seed)
+        return pairs, ShuffledBatches(len(pairs), self.batch_size, seed)
+
+    def train_dataloader(self) -> PairLoader:
         if self.trainer.overfit_batches:
             return self._in_order("train", np.arange)  # the same few batches in every epoch
-        seed = int(os.environ.get("PL_GLOBAL_SEED") or self.seed)
-        pairs.seed = self._order_seed = self._resume.get("order_seed", seed)
-        if self.no_duplicates:
-            sampler = NoDuplicatesBatches(pairs.identities(), self.batch_size, self._order_seed)
-        else:
-            sampler = ShuffledBatches(len(pairs), self.batch_size, self._order_seed)
-        self._train_loader = PairLoader(pairs, sampler, self.num_workers)
-        if "loader" in self._resume:
-            self._train_loader.load_state_dict(self._resume["loader"])
-        self._resume = {}
-        return self._train_loader
+        return self._order.loader(*self.training(self._order.seed(self.seed)), self.num_workers)
 
     def val_dataloader(self) -> PairLoader:
         # Neighbouring rows are often of one source (several questions to one passage): mixed once, the same every time.
@@ -119,17 +127,10 @@ class PairData(pl.LightningDataModule):
         return self._in_order("validation", np.arange)
 
     def state_dict(self) -> dict:
-        """The order's seed and the loader's position.
-
-        Lightning restores the position of a loader by itself, but not if the module looked at
-        trainer.estimated_stepping_batches before; coming through here as well, it is always restored.
-        """
-        if self._train_loader is None:
-            return {}
-        return {"order_seed": self._order_seed, "loader": self._train_loader.state_dict()}
+        return self._order.state_dict()
 
     def load_state_dict(self, state: dict) -> None:
-        self._resume = dict(state)
+        self._order.load_state_dict(state)
 
     def _in_order(self, split: str, order) -> PairLoader:
         pairs = self.pairs(split)

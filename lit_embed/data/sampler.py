@@ -20,7 +20,7 @@ class ShuffledBatches:
     def __init__(self, rows: int, batch_size: int, seed: int):
         self.rows, self.batch_size, self.seed, self.epoch = rows, batch_size, seed, 0
         self.rank, self.world_size = rank(), world_size()
-        _refuse_larger_than_data(self, rows)
+        refuse_larger_than_data(self, rows)
 
     def set_epoch(self, epoch: int) -> None:
         self.epoch = epoch
@@ -51,7 +51,7 @@ class NoDuplicatesBatches:
         self.batch_size, self.seed, self.epoch = batch_size, seed, 0
         self.rank, self.world_size = rank(), world_size()
         self.global_batch = batch_size * self.world_size
-        _refuse_larger_than_data(self, len(texts))
+        refuse_larger_than_data(self, len(texts))
         distinct, codes = np.unique(texts, return_inverse=True)
         codes = codes.reshape(texts.shape)                                               # (N, 1 + C)
         ordered = np.sort(codes, axis=1)
@@ -121,7 +121,7 @@ class NoDuplicatesBatches:
                    " each epoch (others each time), because their texts repeat too often")
 
 
-def _refuse_larger_than_data(sampler, rows: int) -> None:
+def refuse_larger_than_data(sampler, rows: int) -> None:
     if rows < sampler.batch_size * sampler.world_size:
         raise UserError(
             f"a batch of {_size(sampler)} is larger than the training data, which has {rows} rows;"

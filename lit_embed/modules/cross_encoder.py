@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from lit_embed.batches import PairBatch
 from lit_embed.losses import BinaryRelevance, PairClassification
 from lit_embed.models import TextPairScorer
+from lit_embed.modules.log_by_set import log_by_set
 from lit_embed.modules.open_step import gradients_so_far, restore_gradients
 from lit_embed.modules.optimization import (LinearWarmupDecay, adamw, linear_schedule, steps_of_run,
                                             train_what_is_not_frozen)
@@ -49,10 +50,13 @@ class CrossEncoder(pl.LightningModule):
     def training_step(self, batch: PairBatch, batch_index: int) -> Tensor:
         loss = self.loss(self.logits(batch), batch)
         self.log("train_loss", loss.detach(), prog_bar=True, batch_size=len(batch))
+        log_by_set(self, "train_loss", loss, batch)
         return loss
 
     def validation_step(self, batch: PairBatch, batch_index: int) -> None:
-        self.log("val_loss", self.loss(self.logits(batch), batch), prog_bar=True, batch_size=len(batch), sync_dist=True)
+        loss = self.loss(self.logits(batch), batch)
+        self.log("val_loss", loss, prog_bar=True, batch_size=len(batch), sync_dist=True)
+        log_by_set(self, "val_loss", loss, batch, sync_dist=True)
 
     def test_step(self, batch: PairBatch, batch_index: int) -> None:
         self.log("test_loss", self.loss(self.logits(batch), batch), batch_size=len(batch), sync_dist=True)

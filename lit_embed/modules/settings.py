@@ -12,6 +12,8 @@ from torch import nn
 
 def describe(part: object) -> object:
     """{"class_path": ..., "init_args": {...}} of a module whose arguments stand under their names; a value as it is."""
+    if isinstance(part, nn.ModuleDict):
+        return {name: describe(each) for name, each in part.items()}
     if not isinstance(part, nn.Module):
         return part
     return {"class_path": f"{type(part).__module__}.{type(part).__qualname__}", "init_args": arguments(part)}

@@ -35,4 +35,4 @@ def split(batch: PairBatch, parts: int) -> Iterator[PairBatch]:
         documents = (rows.unsqueeze(1) * choices + torch.arange(choices)).flatten()
         labels = None if batch.labels is None else batch.labels[rows]
         yield PairBatch(batch.queries.select(rows), batch.documents.select(documents), labels, batch.query_ids[rows],
-                        batch.document_ids[rows])
+                        batch.document_ids[rows], batch.source)
