@@ -6,6 +6,7 @@ from lit_embed.data.mnli import Mnli
 from lit_embed.data.pair_data import PairData
 from lit_embed.data.pairs import Pairs
 from lit_embed.data.python_functions import PythonFunctions
+from lit_embed.data.sentences import Sentences
 from lit_embed.data.sts import Sts
 
-__all__ = ["Beir", "KlueMrc", "KlueSts", "Mnli", "PairData", "Pairs", "PythonFunctions", "Sts"]
+__all__ = ["Beir", "KlueMrc", "KlueSts", "Mnli", "PairData", "Pairs", "PythonFunctions", "Sentences", "Sts"]
