@@ -36,11 +36,13 @@ class MinedPairs:
     def row(self, number: int) -> dict:
         """One line of the output."""
         mined = self.mined
-        return {"query": self.pairs.queries[number], "document": self.pairs.documents[0][number],
+        line = {"query": self.pairs.queries[number], "document": self.pairs.documents[0][number],
                 "negatives": [self.passages[place] for place in mined.places[number]],
                 "positive_score": _score(mined.positive_scores[number]),
-                "negative_scores": [_score(score) for score in mined.scores[number]]} | (
-            {} if self.teacher_scores is None else {"teacher_scores": self.teacher_scores[number].tolist()})
+                "negative_scores": [_score(score) for score in mined.scores[number]]}
+        if self.teacher_scores is not None:
+            line["teacher_scores"] = self.teacher_scores[number].tolist()
+        return line
 
 
 def _score(score: np.float32) -> float | None:                # a parquet and a JSON file know nothing, but not NaN
@@ -49,10 +51,12 @@ def _score(score: np.float32) -> float | None:                # a parquet and a 
 
 def write_pairs(file: Path, found: MinedPairs) -> None:
     texts, scores = pa.large_string(), pa.list_(pa.float32())
-    schema = pa.schema({"query": texts, "document": texts, "negatives": pa.list_(texts), "positive_score": pa.float32(),
-                        "negative_scores": scores} | ({} if found.teacher_scores is None else {"teacher_scores": scores}))
+    columns = {"query": texts, "document": texts, "negatives": pa.list_(texts), "positive_score": pa.float32(),
+               "negative_scores": scores}
+    if found.teacher_scores is not None:
+        columns["teacher_scores"] = scores
     with write_beside(file) as beside:
-        pq.write_table(pa.Table.from_pylist([found.row(number) for number in found.rows], schema), beside)
+        pq.write_table(pa.Table.from_pylist([found.row(number) for number in found.rows], pa.schema(columns)), beside)
 
 
 def report(found: MinedPairs, rules: Rules, options: dict, questions: int, short: int) -> dict:

@@ -33,7 +33,6 @@ class Pairs(PairData):
     """Lowest and highest score; they come out as 0 and 1."""
     classes: int | list[str] | None = None
     """How many classes there are (labels 0, 1, ...), or their names in order."""
-
     teacher_scores: str | list[str] | None = None
     """Columns of a teacher's scores: first that of the document, then those of its negatives; a number or a list each."""
 
