@@ -48,7 +48,7 @@ class PairBatch:
 
     queries        B texts
     documents      B*C texts, the C choices of a query next to each other
-    labels         (B,) class (int64) or score (float32), or None
+    labels         (B,) class (int64) or score (float32), (B, C) a teacher's scores of the choices (float32), or None
     query_ids      (B,)     64-bit identity of each text: equal text, equal id
     document_ids   (B, C)
     source         which data set of a mixture all of them are from, or None where there is only one
@@ -82,7 +82,7 @@ class PairRows:
 
     queries     N texts
     documents   C lists of N texts: documents[0] are the answers, documents[1:] the hard negatives
-    labels      (N,) class or score, or None
+    labels      (N,) class or score, (N, C) a teacher's scores of the choices, or None
     """
 
     queries: list[str]
@@ -91,6 +91,11 @@ class PairRows:
 
     def __len__(self) -> int:
         return len(self.queries)
+
+    @property
+    def answered(self) -> bool:
+        """Whether documents[0] answer the queries: nothing else is said of them, or a teacher scored the choices."""
+        return self.labels is None or self.labels.ndim == 2
 
 
 def text_ids(texts: list[str]) -> np.ndarray:

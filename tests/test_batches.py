@@ -1,5 +1,6 @@
 """Texts end to end: joined, selected and moved without losing one."""
 
+import numpy as np
 import pytest
 import torch
 from pytorch_lightning.plugins.precision import DoublePrecision, HalfPrecision
@@ -39,6 +40,11 @@ def test_equal_texts_have_equal_ids_and_others_do_not():
     assert ids[0] == ids[2] and len(set(ids.tolist())) == 5
     assert text_ids(["a"])[0] == 3405396810240292928              # the same on every machine, so caches can be shared
     assert len(text_ids([])) == 0
+
+
+def test_rows_are_answered_unless_each_pair_has_a_label():
+    rows = [PairRows(["a"], [["b"], ["c"]], labels) for labels in (None, np.zeros((1, 2)), np.zeros(1), np.zeros(1, dtype=int))]
+    assert [each.answered for each in rows] == [True, True, False, False]
 
 
 def test_rows_count_queries():

@@ -29,9 +29,12 @@ def build(tmp_path, backbone_folder, monkeypatch):
     quiet()
 
     def built(config: Path, *options: str) -> Build:
-        named = yaml.safe_load(config.read_text())["model"]["init_args"]["encoder"]["init_args"]["backbone"]
+        model = yaml.safe_load(config.read_text())["model"]["init_args"]
+        named = model["encoder"]["init_args"]["backbone"]
         # Toys know 140 positions, the real models at least 512.
         toy = ["--model.encoder.backbone", backbone_folder(ARCHITECTURE[named]), "--model.encoder.max_length", "64"]
+        if "sizes" in model.get("loss", {}).get("init_args", {}):
+            toy += ["--model.loss.sizes", "[32, 8]"]                 # toys are 32 wide
         return Build(["fit", "--config", str(config), *toy, "--trainer.accelerator", "cpu", *options])
 
     return built

@@ -49,7 +49,7 @@ class HitRate(Evaluation):
             UserError   the rows have labels, or a question has no answer in the corpus
         """
         asked = rows_of(trainer, self.data, split)
-        if asked.labels is not None:
+        if not asked.answered:
             source = type(data_of(trainer, self.data)).__name__
             raise UserError(f"HitRate needs rows that are questions and answers, but those of {source} have "
                             "labels: use Spearman, or give it other data")

@@ -48,7 +48,7 @@ class Rerank(Evaluation):
         if known != 1:
             raise UserError(f"Rerank orders passages by one score, but the model gives {known} a pair: set "
                             "`num_labels: 1` of the encoder, or use PairScores")
-        if rows.labels is not None:
+        if not rows.answered:
             raise UserError("Rerank needs rows that are questions and answers, but those of "
                             f"{type(data_of(trainer, self.data)).__name__} have labels: use PairScores, or give it "
                             "other data")

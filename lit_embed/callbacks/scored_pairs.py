@@ -30,7 +30,7 @@ def scored_pairs(rows: PairRows, true_pairs: int) -> ScoredPairs:
     Raises
         UserError   the labels are classes, not scores; or every row has the same document
     """
-    if rows.labels is not None:
+    if not rows.answered:
         if np.issubdtype(rows.labels.dtype, np.integer) and len(np.unique(rows.labels)) > 2:
             raise UserError("correlations are with scores, but the labels of these rows are classes: give the "
                             "callback other data, for example `data: Sts`")

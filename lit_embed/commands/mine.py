@@ -3,9 +3,11 @@
     lit-embed mine --data pairs.csv --query question --document answer --by bm25 --output mined.parquet
     lit-embed mine --data FOLDER --by model --model <run>/model --relative-margin 0.05 --output mined.parquet
     lit-embed mine --data FOLDER --by bm25 --judge CROSS_ENCODER --ranks 1 30 --max-score 0.5 --output mined.parquet
+    lit-embed mine --data FOLDER --by bm25 --teacher-scores CROSS_ENCODER --output taught.parquet
 
 The parquet has columns query, document, negatives, positive_score and negative_scores; train on it with
---data.path mined.parquet --data.query query --data.document document --data.negatives negatives.
+--data.path mined.parquet --data.query query --data.document document --data.negatives negatives. With --teacher-scores it
+also has a column of that name, to distil from: --data.teacher_scores teacher_scores.
 """
 
 import argparse
@@ -19,7 +21,8 @@ from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 from lit_embed.batches import text_ids
 from lit_embed.commands.encode import read_texts
 from lit_embed.commands.mining_report import MinedPairs, report, show, write_pairs, write_report
-from lit_embed.commands.open_model import add_precision, open_encoder, open_scorer
+from lit_embed.commands.open_model import add_precision, open_encoder
+from lit_embed.commands.teacher import open_one_score, teacher_scores
 from lit_embed.data.read_file import READERS
 from lit_embed.data.read_pairs import read_pairs
 from lit_embed.errors import UserError
@@ -49,6 +52,7 @@ def run(arguments: list[str]) -> None:
     task = mining_task(asked, text_ids(pairs.documents[0]), text_ids(passages))
     questions = [pairs.queries[row] for row in np.unique(asked, return_index=True)[1]]       # as the task numbers them
     judge = open_judge(options, questions, passages)
+    teacher = options.teacher_scores and open_one_score("--teacher-scores", options.teacher_scores, options.precision)
     source = open_source(options, task, questions, passages)
     with Progress(*Progress.get_default_columns()[:2], MofNCompleteColumn(), "pairs", TimeRemainingColumn(),
                   console=Console(stderr=True)) as bar:
@@ -61,7 +65,9 @@ def run(arguments: list[str]) -> None:
         raise UserError(f"none of the {len(task)} pairs got {rules.count} negatives: of {mined.counts['candidates']} "
                         f"candidates {mined.counts['left']} passed all rules; ask for fewer, loosen the rules, or take "
                         "--fill random")
-    found = MinedPairs(pairs, passages, mined, np.setdiff1d(np.arange(len(task)), mined.short))
+    rows = np.setdiff1d(np.arange(len(task)), mined.short)
+    taught = teacher_scores(teacher, pairs, passages, mined, rows) if teacher else None
+    found = MinedPairs(pairs, passages, mined, rows, taught)
     write_pairs(Path(options.output), found)
     said = report(found, rules, vars(options), len(questions), short)
     if options.report:
@@ -83,6 +89,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--model", help="of --by model: <run>/model, or a folder of sentence-transformers")
     made.add_argument("--judge", metavar="CROSS_ENCODER", help="folder of a cross-encoder whose scores count for every "
                       "rule below, instead of those of the search")
+    made.add_argument("--teacher-scores", metavar="CROSS_ENCODER", help="folder of a cross-encoder that scores each pair and "
+                      "the negatives taken for it, for distillation")
     made.add_argument("--negatives", type=int, default=3, help="how many a pair gets (default 3)")
     made.add_argument("--ranks", type=int, nargs=2, metavar=("FIRST", "LAST"), help="ranks of the candidates, from 1, "
                       "known positives not counted (default 1 100; 1 30 with a judge)")
@@ -130,9 +138,7 @@ def open_judge(options: argparse.Namespace, questions: list[str], passages: list
     """The cross-encoder's score of question i and passage j, by their numbers."""
     if not options.judge:
         return None
-    scorer = open_scorer(options.judge, options.precision)
-    if scorer.num_labels != 1:
-        raise UserError(f"--judge {options.judge}: it gives {scorer.num_labels} scores a pair, and margins need one")
+    scorer = open_one_score("--judge", options.judge, options.precision)
     return lambda asked, places: scorer.score([(questions[i], passages[j]) for i, j in zip(asked, places)])
 
 

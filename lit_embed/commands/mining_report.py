@@ -24,20 +24,25 @@ SET_BY = {"rank": "ranks", "margin": "margin", "relative margin": "relative_marg
 
 @dataclass(frozen=True)
 class MinedPairs:
-    """N pairs, the passages their negatives are places in, and the rows (R,) of those that are handed out."""
+    """N pairs, the passages their negatives are places in, the rows (R,) of those that are handed out, and what a teacher
+    said of their choices, (N, 1 + n), if one was asked."""
 
     pairs: PairRows
     passages: list[str]
     mined: Mined
     rows: np.ndarray
+    teacher_scores: np.ndarray | None = None
 
     def row(self, number: int) -> dict:
         """One line of the output."""
         mined = self.mined
-        return {"query": self.pairs.queries[number], "document": self.pairs.documents[0][number],
+        line = {"query": self.pairs.queries[number], "document": self.pairs.documents[0][number],
                 "negatives": [self.passages[place] for place in mined.places[number]],
                 "positive_score": _score(mined.positive_scores[number]),
                 "negative_scores": [_score(score) for score in mined.scores[number]]}
+        if self.teacher_scores is not None:
+            line["teacher_scores"] = self.teacher_scores[number].tolist()
+        return line
 
 
 def _score(score: np.float32) -> float | None:                # a parquet and a JSON file know nothing, but not NaN
@@ -46,10 +51,12 @@ def _score(score: np.float32) -> float | None:                # a parquet and a 
 
 def write_pairs(file: Path, found: MinedPairs) -> None:
     texts, scores = pa.large_string(), pa.list_(pa.float32())
-    schema = pa.schema({"query": texts, "document": texts, "negatives": pa.list_(texts), "positive_score": pa.float32(),
-                        "negative_scores": scores})
+    columns = {"query": texts, "document": texts, "negatives": pa.list_(texts), "positive_score": pa.float32(),
+               "negative_scores": scores}
+    if found.teacher_scores is not None:
+        columns["teacher_scores"] = scores
     with write_beside(file) as beside:
-        pq.write_table(pa.Table.from_pylist([found.row(number) for number in found.rows], schema), beside)
+        pq.write_table(pa.Table.from_pylist([found.row(number) for number in found.rows], pa.schema(columns)), beside)
 
 
 def report(found: MinedPairs, rules: Rules, options: dict, questions: int, short: int) -> dict:
@@ -61,7 +68,8 @@ def report(found: MinedPairs, rules: Rules, options: dict, questions: int, short
     candidates, left = counts.pop("candidates"), counts.pop("left")
     shown = found.rows[np.unique(np.linspace(0, len(found.rows) - 1, EXAMPLES).astype(int))]
     return {"data": options["data"], "output": options["output"],
-            "by": options["by"], "model": options["model"], "judge": options["judge"], "rules": asdict(rules),
+            "by": options["by"], "model": options["model"], "judge": options["judge"],
+            "teacher": options["teacher_scores"], "rules": asdict(rules),
             "pairs": len(found.pairs), "questions": questions, "passages": len(found.passages),
             "candidates": candidates, "removed": counts, "left": left,
             "pairs_mined": len(found.pairs) - short, "pairs_filled": short - len(found.mined.short),

@@ -25,8 +25,9 @@ from lit_embed import __version__
 from lit_embed.batches import PairBatch
 from lit_embed.errors import UserError
 from lit_embed.files import write_beside
-from lit_embed.losses import (BinaryRelevance, CosineRegression, InfoNCE, ListwiseSoftmax, PairClassification,
-                              SoftmaxClassification, SymmetricInfoNCE)
+from lit_embed.losses import (BinaryRelevance, CoSENT, CosineRegression, GuidedInfoNCE, InfoNCE, KLDistillation,
+                              ListwiseSoftmax, MarginMSE, Matryoshka, PairClassification, SoftmaxClassification,
+                              SymmetricInfoNCE, Triplet)
 from lit_embed.models import TextEncoder, TextPairScorer
 from lit_embed.modules import BiEncoder, CrossEncoder
 from lit_embed.run.arguments import one_line_parser
@@ -40,6 +41,18 @@ from lit_embed.run.ways import Loss, ways
 def bi_encoder(loss: type[nn.Module], settings: dict, model: str) -> BiEncoder:
     torch.manual_seed(0)                                # of new weights, which are to be the same in all processes
     return BiEncoder(TextEncoder.from_folder(model), loss(**settings))
+
+
+def matryoshka(model: str) -> BiEncoder:
+    torch.manual_seed(0)
+    encoder = TextEncoder.from_folder(model)
+    return BiEncoder(encoder, Matryoshka(InfoNCE(**LEARNABLE), [encoder.width, encoder.width // 4]))
+
+
+def guided(model: str) -> BiEncoder:
+    module, ids = bi_encoder(GuidedInfoNCE, LEARNABLE, model), torch.arange(1000)      # those of a random batch are small
+    module.loss.take_guide(*((ids, torch.randn(1000, 8)) for _ in range(2)))
+    return module
 
 
 def of_embeddings(module: BiEncoder, batch: PairBatch) -> Tensor:
@@ -63,6 +76,12 @@ LOSSES = [
          chunked=True),
     Loss("CosineRegression", partial(bi_encoder, CosineRegression, {}), of_embeddings, "scores", choices=1),
     Loss("SoftmaxClassification", partial(bi_encoder, SoftmaxClassification, {}), of_embeddings, "classes", choices=1),
+    Loss("CoSENT", partial(bi_encoder, CoSENT, {}), of_embeddings, "scores", choices=1, mean_over_rows=False),
+    Loss("Triplet", partial(bi_encoder, Triplet, {}), of_embeddings),
+    Loss("MarginMSE", partial(bi_encoder, MarginMSE, {"similarity": "cosine", "scale": 10.0}), of_embeddings, "teacher"),
+    Loss("KLDistillation", partial(bi_encoder, KLDistillation, {}), of_embeddings, "teacher"),
+    Loss("Matryoshka", matryoshka, of_embeddings, mean_over_rows=False, chunked=True),
+    Loss("GuidedInfoNCE", guided, of_embeddings, mean_over_rows=False),
     Loss("BinaryRelevance", partial(cross_encoder, BinaryRelevance, 1), of_logits),
     Loss("PairClassification", partial(cross_encoder, PairClassification, 3), of_logits, "classes", choices=1),
     Loss("ListwiseSoftmax", partial(cross_encoder, ListwiseSoftmax, 1), of_logits),

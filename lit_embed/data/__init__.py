@@ -9,7 +9,8 @@ from lit_embed.data.pair_data import PairData
 from lit_embed.data.pair_stream import PairStream
 from lit_embed.data.pairs import Pairs
 from lit_embed.data.python_functions import PythonFunctions
+from lit_embed.data.sentences import Sentences
 from lit_embed.data.sts import Sts
 
 __all__ = ["Beir", "BySize", "ByWeights", "KlueMrc", "KlueSts", "Mixture", "Mnli", "PairData", "PairStream", "Pairs",
-           "PythonFunctions", "RoundRobin", "Sts"]
+           "PythonFunctions", "RoundRobin", "Sentences", "Sts"]

@@ -54,7 +54,7 @@ def pair_rows(sheet: Sheet, query: str, document: str, on_bad_row: str, negative
     """The pairs of a sheet; a row with a missing text or label is an error, or left out if on_bad_row is "skip".
 
     negatives   columns of one text each, or of a list of texts each
-    labels      (N,) of scores() or classes(), read from the column `label`
+    labels      (N,) of scores() or classes(), or (N, C) of teacher_scores(), read from the column `label`
     skip        how the user asks for such rows to be left out
     """
     if query == document:
@@ -64,7 +64,7 @@ def pair_rows(sheet: Sheet, query: str, document: str, on_bad_row: str, negative
         columns |= _negatives(sheet, name)
     missing = {name: [text is None for text in texts] for name, texts in columns.items()}
     if labels is not None:
-        missing[label] = np.isnan(labels)
+        missing[label] = np.isnan(labels).reshape(len(labels), -1).any(axis=1)
     if not len(sheet):
         raise UserError(f"{sheet.sources[0]}: no rows are left in this split (data.limit, data.validation)")
     bad = np.array(list(missing.values())).any(axis=0)                                   # (N,)

@@ -33,6 +33,9 @@ class BinaryRelevance(nn.Module):
         if labels is None and choices == 1:
             raise UserError("every training pair is a true one, so there is nothing to tell apart: set "
                             "`data.random_negatives: 1`, give hard negatives (`data.negatives`) or labels (`data.label`)")
+        if labels is not None and labels.ndim == 2:
+            raise UserError("BinaryRelevance learns from answers and labels, not from a teacher's scores: leave out "
+                            "`data.teacher_scores`")
         if labels is not None and len(labels) and not 0 <= labels.min() <= labels.max() <= 1:
             raise UserError(f"the labels of the training pairs go from {labels.min():g} to {labels.max():g}, but those of "
                             "BinaryRelevance from 0 to 1: for classes set `model.encoder.num_labels`, for scores "

@@ -19,7 +19,7 @@ class BiEncoder(pl.LightningModule):
     """Trains a TextEncoder with any loss of lit_embed.losses, or your own: forward(queries, documents, batch) -> ().
 
     encoder         texts -> (N, D)
-    loss            (B, D), (B, C, D), PairBatch -> ()
+    loss            (B, D), (B, C, D), PairBatch -> (); its build(width) and check(labels, choices) are called if it has them
     learning_rate   at the end of the warm-up
     weight_decay    AdamW's, on matrices only
     warmup          steps if an integer, a share of the run if below 1; then linear decay to zero
@@ -65,6 +65,13 @@ class BiEncoder(pl.LightningModule):
         """The cosine of each query and its first document.  -> (B,) float32"""
         queries, documents = self.embed(batch)
         return F.cosine_similarity(queries.float(), documents[:, 0].float(), dim=-1)
+
+    def setup(self, stage: str) -> None:
+        # Rows that do not fit the loss are found here, before the evaluations that precede the first step.
+        data = self.trainer.datamodule
+        if stage == "fit" and hasattr(self.loss, "check") and hasattr(data, "pairs"):
+            pairs = data.pairs("train")
+            self.loss.check(pairs.labels, pairs.choices)
 
     def configure_model(self) -> None:
         shard_if_asked(self)

@@ -15,7 +15,7 @@ deviation: the largest, over parameters and the loss, relative to the parameter'
   other processes' documents deviates by 0.1 and more.
 dropout on: recomputed micro-batches against the same ones with activations kept, equal to the bit; elsewhere dropout is
   off, since parts draw other random numbers than the whole.
-(in brackets): not judged, since it is another loss: a part of a batch has fewer negatives than the whole."""
+(in brackets): not judged, since it is another loss: a part of a batch has fewer texts to compare than the whole."""
 
 
 def table(comparisons: list[Comparison]) -> Table:

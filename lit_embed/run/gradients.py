@@ -59,8 +59,9 @@ def _set(module: nn.Module, way: Way) -> None:
     module.zero_grad()
     module.train(way.dropout)                             # nothing else hangs on it
     module.encoder.max_tokens, module.encoder.recompute = way.max_tokens or 2**60, "auto" if way.recomputed else "never"
-    if hasattr(module.loss, "chunk"):
-        module.loss.chunk = way.chunk
+    for part in module.loss.modules():                    # a loss may hold others
+        if hasattr(part, "chunk"):
+            part.chunk = way.chunk
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from torch import Tensor
 from lit_embed.batches import PairBatch, Tokens
 
 
-def random_batch(rows: int, choices: int, labels: Literal["none", "scores", "classes"], vocabulary: int,
-                 seed: int = 1) -> PairBatch:
+def random_batch(rows: int, choices: int, labels: Literal["none", "scores", "classes", "teacher"],
+                 vocabulary: int, seed: int = 1) -> PairBatch:
     """Texts of 3 to 12 random tokens, drawn from so few that some stand in several rows.
 
-    labels   scores: 0..1; classes: 0, 1 or 2
+    labels   scores: 0..1; classes: 0, 1 or 2; teacher: of each choice, around 0
     """
     generator = torch.Generator().manual_seed(seed)
 
@@ -24,7 +24,8 @@ def random_batch(rows: int, choices: int, labels: Literal["none", "scores", "cla
     special = min(10, vocabulary - 1)                                          # these stand first
     texts = Tokens(draw(special, vocabulary, int(lengths.sum())), lengths)
     query_ids, document_ids = draw(0, rows, rows), draw(rows, 3 * rows, rows, choices)
-    values = {"none": None, "classes": draw(0, 3, rows), "scores": torch.rand(rows, generator=generator)}[labels]
+    values = {"none": lambda: None, "classes": lambda: draw(0, 3, rows), "scores": lambda: torch.rand(rows, generator=generator),
+              "teacher": lambda: torch.randn(rows, choices, generator=generator)}[labels]()
     return PairBatch(texts.select(query_ids), texts.select(document_ids.flatten()), values, query_ids, document_ids)
 
 

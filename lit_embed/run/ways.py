@@ -14,7 +14,7 @@ class Loss:
 
     module           folder of a model -> module with .encoder and .loss
     value            module, batch -> ()
-    labels           of the batch: "none", "scores" or "classes"
+    labels           of the batch: "none", "scores", "classes" or "teacher"
     choices          C
     mean_over_rows   no row sees another, so that the mean over parts is the mean over the whole
     chunked          it can hold its similarities a few rows at a time

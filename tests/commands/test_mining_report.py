@@ -21,7 +21,8 @@ def found() -> MinedPairs:
 
 
 def said() -> dict:
-    options = {"data": "a.csv", "output": "b.parquet", "by": "bm25", "model": None, "judge": None}
+    options = {"data": "a.csv", "output": "b.parquet", "by": "bm25", "model": None, "judge": None,
+               "teacher_scores": None}
     return report(found(), Rules(count=2, ranks=(2, 9), relative_margin=0.25), options, questions=3, short=2)
 
 

@@ -10,17 +10,21 @@ from short_fit import Record, StopAt, pairs_file, trainer_in, weights
 from toys import run_in_processes, toy_texts
 
 from lit_embed.data import Pairs
-from lit_embed.losses import CosineRegression, InfoNCE, SoftmaxClassification, SymmetricInfoNCE
+from lit_embed.errors import UserError
+from lit_embed.losses import (CoSENT, CosineRegression, InfoNCE, MarginMSE, Matryoshka, SoftmaxClassification,
+                              SymmetricInfoNCE)
 from lit_embed.models import TextEncoder
 from lit_embed.modules import BiEncoder
 from lit_embed.modules.bi_encoder import train_what_is_not_frozen
 
 LOSSES = {"info_nce": lambda: InfoNCE(0.1), "learnable": lambda: InfoNCE(0.1, learnable=True), "symmetric": SymmetricInfoNCE,
-          "cosine": CosineRegression, "softmax": lambda: SoftmaxClassification(classes=3)}
+          "cosine": CosineRegression, "softmax": lambda: SoftmaxClassification(classes=3), "cosent": CoSENT,
+          "matryoshka": lambda: Matryoshka(SoftmaxClassification(classes=3), [32, 8])}
 
 
 def data_for(loss: str, path: str, batch_size: int = 4, **settings) -> Pairs:
-    labels = {"cosine": {"label": "score", "score_range": (0, 1)}, "softmax": {"label": "kind", "classes": 3}}.get(loss, {})
+    score, kind = {"label": "score", "score_range": (0, 1)}, {"label": "kind", "classes": 3}
+    labels = {"cosine": score, "cosent": score, "softmax": kind, "matryoshka": kind}.get(loss, {})
     return Pairs(path=path, batch_size=batch_size, validation=0.2, **labels, **settings)
 
 
@@ -48,6 +52,12 @@ def test_dropout_is_on_in_every_training_step_also_after_a_validation(toy_backbo
     trainer_in(tmp_path, max_epochs=2, callbacks=[record], val_check_interval=2).fit(
         module, data_for("info_nce", pairs_file(tmp_path)))
     assert record.modes == [{True}] * 16
+
+
+def test_rows_that_do_not_fit_the_loss_are_refused_before_the_first_step(toy_backbone, tmp_path):
+    module = BiEncoder(TextEncoder(toy_backbone, max_length=32), MarginMSE())
+    with pytest.raises(UserError, match="MarginMSE needs a teacher's score of each choice"):
+        trainer_in(tmp_path, max_epochs=1).fit(module, data_for("cosine", pairs_file(tmp_path)))
 
 
 def test_frozen_parts_stay_in_eval_mode(toy_backbone):

@@ -7,7 +7,7 @@ from lit_embed.batches import Tokens
 from lit_embed.run.random_batch import random_batch, split
 
 
-@pytest.mark.parametrize("labels, kind", [("none", None), ("scores", torch.float32), ("classes", torch.int64)])
+@pytest.mark.parametrize("labels, kind", [("none", None), ("scores", torch.float32), ("classes", torch.int64), ("teacher", torch.float32)])
 def test_equal_ids_are_equal_texts_and_some_stand_in_several_rows(labels, kind):
     batch, again = random_batch(8, 3, labels, 100), random_batch(8, 3, labels, 100)
     texts = [tuple(text.tolist()) for text in batch.documents.ids.split(batch.documents.lengths.tolist())]
@@ -15,6 +15,8 @@ def test_equal_ids_are_equal_texts_and_some_stand_in_several_rows(labels, kind):
     assert len(set(zip(ids, texts))) == len(set(ids)) < len(ids)
     assert torch.equal(batch.documents.ids, again.documents.ids) and torch.equal(batch.query_ids, again.query_ids)
     assert batch.labels is None if kind is None else batch.labels.dtype == kind
+    if kind:
+        assert batch.labels.shape == ((8, 3) if labels == "teacher" else (8,))
 
 
 def test_parts_make_up_the_whole():
