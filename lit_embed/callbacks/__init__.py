@@ -1,6 +1,7 @@
 """What happens around training: evaluations, speed, and what a run leaves behind. Each is one word in a YAML."""
 
 from lit_embed.callbacks.hit_rate import HitRate
+from lit_embed.callbacks.image_text_recall import ImageTextRecall
 from lit_embed.callbacks.mine_negatives import MineNegatives
 from lit_embed.callbacks.model_folder import ModelFolder
 from lit_embed.callbacks.numerics import Numerics
@@ -12,5 +13,5 @@ from lit_embed.callbacks.search_index import SearchIndex
 from lit_embed.callbacks.spearman import Spearman
 from lit_embed.callbacks.throughput import Throughput
 
-__all__ = ["HitRate", "MineNegatives", "ModelFolder", "Numerics", "PairScores", "Replay", "Report", "Rerank",
-           "SearchIndex", "Spearman", "Throughput"]
+__all__ = ["HitRate", "ImageTextRecall", "MineNegatives", "ModelFolder", "Numerics", "PairScores", "Replay", "Report",
+           "Rerank", "SearchIndex", "Spearman", "Throughput"]

@@ -1,6 +1,7 @@
 """Rows -> batches. To add a data set: subclass PairData, write rows(split)."""
 
 from lit_embed.data.beir import Beir
+from lit_embed.data.image_text import ImageText
 from lit_embed.data.klue import KlueMrc, KlueSts
 from lit_embed.data.mnli import Mnli
 from lit_embed.data.pair_data import PairData
@@ -8,4 +9,4 @@ from lit_embed.data.pairs import Pairs
 from lit_embed.data.python_functions import PythonFunctions
 from lit_embed.data.sts import Sts
 
-__all__ = ["Beir", "KlueMrc", "KlueSts", "Mnli", "PairData", "Pairs", "PythonFunctions", "Sts"]
+__all__ = ["Beir", "ImageText", "KlueMrc", "KlueSts", "Mnli", "PairData", "Pairs", "PythonFunctions", "Sts"]

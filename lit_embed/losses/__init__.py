@@ -7,9 +7,10 @@ from lit_embed.losses.info_nce_chunked import info_nce_chunked, symmetric_info_n
 from lit_embed.losses.listwise_softmax import ListwiseSoftmax, listwise_softmax
 from lit_embed.losses.pair_classification import PairClassification, pair_classification
 from lit_embed.losses.same_text import same_text
+from lit_embed.losses.sigmoid_pairs import SigmoidPairs, sigmoid_pairs
 from lit_embed.losses.softmax import SoftmaxClassification, softmax_classification
 
 __all__ = ["BinaryRelevance", "CosineRegression", "InfoNCE", "ListwiseSoftmax", "PairClassification",
-           "SoftmaxClassification", "SymmetricInfoNCE", "binary_relevance", "cosine_regression", "info_nce",
-           "info_nce_chunked", "listwise_softmax", "pair_classification", "same_text", "softmax_classification",
-           "symmetric_info_nce", "symmetric_info_nce_chunked"]
+           "SigmoidPairs", "SoftmaxClassification", "SymmetricInfoNCE", "binary_relevance", "cosine_regression", "info_nce",
+           "info_nce_chunked", "listwise_softmax", "pair_classification", "same_text", "sigmoid_pairs",
+           "softmax_classification", "symmetric_info_nce", "symmetric_info_nce_chunked"]
