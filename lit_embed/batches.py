@@ -1,8 +1,9 @@
-"""The shapes that data hands to modules: texts laid end to end without padding, and pairs of them."""
+"""The shapes that data hands to modules: texts laid end to end without padding, pairs of them, and images with captions."""
 
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -65,6 +66,11 @@ class PairBatch:
     def __len__(self) -> int:
         return len(self.query_ids)
 
+    @property
+    def tokens(self) -> int:
+        """Of all texts together."""
+        return int(self.queries.lengths.sum()) + int(self.documents.lengths.sum())
+
     def to(self, device: torch.device | str, non_blocking: bool = False) -> "PairBatch":
         return self._each(lambda part: part.to(device, non_blocking=non_blocking))
 
@@ -74,6 +80,60 @@ class PairBatch:
     def _each(self, function: Callable) -> "PairBatch":
         return PairBatch(**{name: part if part is None or isinstance(part, str) else function(part)
                             for name, part in vars(self).items()})
+
+
+class ImageTextBatch:
+    """B images, each with one of its captions. To a loss the images are the queries, the captions their documents.
+
+    images         (B, 3, H, W) float32, as the model's own transform made them
+    captions       B texts
+    query_ids      (B,)     64-bit identity of each image: equal file, equal id
+    document_ids   (B, 1)   the same of each caption
+
+    No dataclass, as PairBatch.
+    """
+
+    labels = None
+
+    def __init__(self, images: Tensor, captions: Tokens, query_ids: Tensor, document_ids: Tensor):
+        self.images, self.captions, self.query_ids, self.document_ids = images, captions, query_ids, document_ids
+
+    def __len__(self) -> int:
+        return len(self.query_ids)
+
+    @property
+    def tokens(self) -> int:
+        """Of all captions together."""
+        return int(self.captions.lengths.sum())
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> "ImageTextBatch":
+        return ImageTextBatch(*(part.to(device, non_blocking=non_blocking) for part in vars(self).values()))
+
+    def pin_memory(self) -> "ImageTextBatch":
+        return ImageTextBatch(*(part.pin_memory() for part in vars(self).values()))
+
+
+@dataclass(frozen=True)
+class CaptionedImages:
+    """N images before they are decoded.
+
+    images     N paths, or contents of image files
+    names      N names to show; a row's number where the data has none
+    captions   N lists of texts, one at least each
+    where      N places in the data, for messages
+    """
+
+    images: list[Path | bytes]
+    names: list[str]
+    captions: list[list[str]]
+    where: list[str]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def take(self, rows: np.ndarray) -> "CaptionedImages":
+        """The images at these places (M,), in this order."""
+        return CaptionedImages(*([column[row] for row in rows] for column in vars(self).values()))
 
 
 @dataclass(frozen=True)

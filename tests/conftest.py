@@ -17,7 +17,7 @@ import torch
 torch.set_num_threads(1)
 
 sys.path.insert(0, str(Path(__file__).parent))
-from toys import make_backbone
+from toys import make_backbone, make_pair
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +47,19 @@ def backbone_folder(tmp_path_factory):
 def toy_backbone(backbone_folder) -> str:
     """The folder of a tiny BERT."""
     return backbone_folder("bert")
+
+
+@pytest.fixture(scope="session")
+def pair_folder(tmp_path_factory):
+    """pair_folder("clip") or pair_folder("siglip") -> the folder of a tiny model of images and texts."""
+    made: dict[str, str] = {}
+
+    def folder(kind: str = "clip") -> str:
+        if kind not in made:
+            made[kind] = make_pair(kind, tmp_path_factory.mktemp(kind))
+        return made[kind]
+
+    return folder
 
 
 @pytest.fixture

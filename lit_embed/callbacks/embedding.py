@@ -45,6 +45,14 @@ def embed_stored(trainer: pl.Trainer, module: pl.LightningModule, store, places:
     return _dealt_out(trainer, module, lengths, forward, title)
 
 
+def embed_images(trainer: pl.Trainer, module: pl.LightningModule, images: list, title: str = "") -> Tensor:
+    """As `embed`, of N pictures: paths, or the contents of files."""
+    def encode(places: np.ndarray) -> np.ndarray:                                        # (n,) -> (n, D)
+        return module.encoder.encode_images([images[i] for i in places])
+
+    return _dealt_out(trainer, module, [1] * len(images), encode, title)
+
+
 def score(trainer: pl.Trainer, module: pl.LightningModule, pairs: list[tuple[str, str]], title: str = "") -> Tensor:
     """Scores of N pairs on every process, each computed by one, equal pairs once: they must tie to the last bit.
 

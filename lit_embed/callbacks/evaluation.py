@@ -15,6 +15,7 @@ from lit_embed.errors import UserError
 FEW = 32      # rows of a split that `fast_dev_run` looks at: it asks whether the code runs, not how good the model is
 WORST = 20    # rows in a table of the worst misses
 INSTEAD = {"encode": "compares embeddings, and {} has none: use PairScores or Rerank",
+           "encode_images": "compares images with texts, and {} reads no images: use HitRate",
            "score": "scores pairs of texts, which {} cannot: use Spearman or HitRate"}
 _READ: WeakKeyDictionary[pl.LightningDataModule, dict[str, PairRows]] = WeakKeyDictionary()
 
@@ -42,7 +43,7 @@ class Evaluation(pl.Callback):
     prefix    before each logged name, to tell two such callbacks apart
     """
 
-    needs: ClassVar[Literal["encode", "score"]] = "encode"             # what the module's encoder must be able to do
+    needs: ClassVar[Literal["encode", "encode_images", "score"]] = "encode"             # what the module's encoder must be able to do
 
     def __init__(self, data: pl.LightningDataModule | str | None = None, split: str | None = None, prefix: str = ""):
         self.data, self.split, self.prefix = data, split, prefix
@@ -136,6 +137,8 @@ def rows_of(trainer: pl.Trainer, data: pl.LightningDataModule | str | None, spli
         UserError   the data has no such split, or no rows in it
     """
     source = data_of(trainer, data)
+    if hasattr(source, "images"):
+        raise UserError(f"{type(source).__name__} holds images, which this evaluation does not read: use ImageTextRecall")
     known = _READ.setdefault(source, {})
     if split not in known:
         known[split] = source.rows(split)

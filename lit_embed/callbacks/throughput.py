@@ -36,9 +36,8 @@ class Throughput(pl.Callback):
                            batch_idx: int) -> None:
         # Lengths stay on the host, and the rates are tensors of the CPU: nothing here waits for a GPU. A GPU works
         # behind the clock, but over fifty steps no further than the few it has queued.
-        tokens = int(batch.queries.lengths.sum()) + int(batch.documents.lengths.sum())
         _, pairs_before, tokens_before = self._done[-1]
-        self._done.append((self._watch.seconds, pairs_before + len(batch), tokens_before + tokens))
+        self._done.append((self._watch.seconds, pairs_before + len(batch), tokens_before + batch.tokens))
         (start, first_pairs, first_tokens), (end, last_pairs, last_tokens) = self._done[0], self._done[-1]
         rate = world_size() / max(end - start, 1e-9)
         for name, count in [("pairs/s", last_pairs - first_pairs), ("tokens/s", last_tokens - first_tokens)]:

@@ -2,6 +2,7 @@
 
     lit-embed encode --model checkpoints/quickstart/model --input texts.txt --output embeddings.npy
     cut -f2 table.tsv | lit-embed encode --model FOLDER --input - --output embeddings.parquet --role document
+    lit-embed encode --model FOLDER --input PHOTOS --output embeddings.parquet      a folder of pictures, or a list of paths
 
 A folder for output: a corpus larger than memory, as parquet files that `lit-embed index --input FOLDER` reads. Started by
 torchrun or srun, all processes share the work, each on its own GPU; killed and started again, it goes on file by file.
@@ -19,6 +20,8 @@ import pyarrow.parquet as pq
 
 from lit_embed.commands.encode_shards import Place, encode_shards
 from lit_embed.commands.open_model import add_precision, open_encoder
+from lit_embed.commands.pictures import pictures_meant
+from lit_embed.data.image_stream import ImageStream
 from lit_embed.data.passage_stream import PassageStream
 from lit_embed.data.read_file import READERS, read_file
 from lit_embed.errors import UserError
@@ -41,12 +44,16 @@ def run(arguments: list[str]) -> None:
     for name in ("name", "split", "title_column", "id_column"):
         if getattr(options, name) is not None:
             raise UserError(f"--{name.replace('_', '-')} is for a folder of output; {output} is one file")
-    texts = read_texts(options.input, options.column)
+    pictures = pictures_meant(options)
+    texts = ImageStream(options.input).paths if pictures else read_texts(options.input, options.column)
     encoder = open_encoder(options.model, precision=options.precision)
-    embeddings = encoder.encode(texts, options.role or "text", options.batch_tokens, progress=True)          # (N, D)
+    if pictures:
+        embeddings = encoder.encode_images(texts, progress=True)                      # (N, D)
+    else:
+        embeddings = encoder.encode(texts, options.role or "text", options.batch_tokens, progress=True)      # (N, D)
     with write_beside(output) as beside:
         WRITERS[output.suffix](beside, texts, embeddings)
-    print(f"{len(texts)} texts, {embeddings.shape[1]} numbers each: {output}", file=sys.stderr)
+    print(f"{len(texts)} {'images' if pictures else 'texts'}, {embeddings.shape[1]} numbers each: {output}", file=sys.stderr)
 
 
 def to_folder(options: argparse.Namespace, place: Place) -> None:
@@ -55,6 +62,8 @@ def to_folder(options: argparse.Namespace, place: Place) -> None:
         raise UserError("--input -: standard input goes into one file, name it X.npy or X.parquet")
     if options.shard < 1:
         raise UserError(f"--shard {options.shard}: one passage at least")
+    if pictures_meant(options):
+        raise UserError(f"--output {options.output}: embeddings of images go into one file, name it X.npy or X.parquet")
     stream = PassageStream(options.input, options.name, options.split, options.column, options.title_column,
                            options.id_column, options.on_bad_row)
     stream.count()                                           # a mistake in --input shows before a model is loaded
@@ -65,7 +74,8 @@ def to_folder(options: argparse.Namespace, place: Place) -> None:
 def parser() -> argparse.ArgumentParser:
     made = one_line_parser("encode", __doc__)
     made.add_argument("--model", required=True, help="folder with a model: <run>/model, or one of sentence-transformers")
-    made.add_argument("--input", required=True, help="a text a line, or csv, tsv, json, jsonl, parquet; - is standard input")
+    made.add_argument("--input", required=True, help="a text a line, or csv, tsv, json, jsonl, parquet; - is standard input; "
+                      "or pictures: a folder, or a list of paths, for a model of images and texts")
     made.add_argument("--column", help="column of the texts, for files that have columns")
     made.add_argument("--output", required=True, help="X.npy: float32 (N, D); X.parquet: columns text and embedding; a folder")
     made.add_argument("--role", choices=["text", "query", "document"],

@@ -1,6 +1,7 @@
 """`lit-embed index`: passages in a file or a data set -> a folder that can be searched.
 
     lit-embed index --model FOLDER --input passages.txt --output index
+    lit-embed index --model FOLDER --input PHOTOS --output index          pictures, found by what they show: CLIP and its kin
     lit-embed index --model FOLDER --input DATASET --name corpus --id-column _id --title-column title --output index
     lit-embed index --output index --model FOLDER --add more.jsonl        passages behind the others
     lit-embed index --output index --remove 17,23                         or a file with an id a line
@@ -21,6 +22,8 @@ import numpy as np
 from lit_embed.commands.index_changes import change
 from lit_embed.commands.index_progress import IndexProgress, embedding_by
 from lit_embed.commands.open_model import add_precision, open_encoder
+from lit_embed.commands.pictures import embedding_pictures_by, pictures_meant
+from lit_embed.data.image_stream import ImageStream
 from lit_embed.data.passage_stream import PassageStream
 from lit_embed.errors import UserError
 from lit_embed.models import TextEncoder
@@ -88,8 +91,9 @@ def build(options: argparse.Namespace) -> None:
         raise UserError(f"--output {output} is there and is no index: choose another name, nothing is overwritten")
     started = time.perf_counter()
     encoded = EncodedPassages(options.input) if read_settings(options.input) is not None else None
-    stream = PassageStream(options.input, options.name, options.split, options.column, options.title_column,
-                           options.id_column, options.on_bad_row)
+    pictures = not encoded and pictures_meant(options)
+    stream = ImageStream(options.input) if pictures else PassageStream(
+        options.input, options.name, options.split, options.column, options.title_column, options.id_column, options.on_bad_row)
     total = (encoded or stream).count()                      # a mistake in --input shows before a model is loaded
     encoder = open_encoder(options.model, precision=options.precision)
     plan = Plan(fingerprint(encoder), str(Path(options.model).resolve()), options.role, options.precision,
@@ -101,6 +105,8 @@ def build(options: argparse.Namespace) -> None:
     with IndexProgress(total) as progress:
         if encoded:
             blocks, encode = encoded.blocks(), encoded_by(encoded, progress)
+        elif pictures:
+            blocks, encode = stream.blocks(options.block), embedding_pictures_by(encoder, progress.embedded)
         else:
             blocks, encode = stream.blocks(options.block), embedding_by(encoder, options.role, options.batch_tokens, progress.embedded)
         recall = build_index(blocks, encode, output, plan, questions, progress.told)

@@ -7,17 +7,19 @@ from typing import get_args
 import torch
 
 from lit_embed.errors import UserError
-from lit_embed.models import TextEncoder, TextPairScorer
+from lit_embed.models import ImageTextEncoder, ImageTextTowers, TextEncoder, TextPairScorer
+from lit_embed.models.image_text_towers import holds_images_and_texts, open_image_text
 from lit_embed.models.inference import Precision
 
 
 def open_encoder(folder: str | Path, max_length: int | None = None, precision: Precision = "float32",
-                 device: torch.device | str | None = None) -> TextEncoder:
+                 device: torch.device | str | None = None) -> TextEncoder | ImageTextEncoder | ImageTextTowers:
     """The model of a folder, on the GPU if there is one; max_length cuts texts elsewhere than the folder says."""
     if not (Path(folder) / "config.json").is_file() and not (Path(folder) / "modules.json").is_file():
         raise UserError(f"no model in {folder}: give <run>/model or another folder with a config.json")
     changes = {} if max_length is None else {"max_length": max_length}
-    encoder = TextEncoder.from_folder(folder, **changes).to(device or device_here())
+    kind = open_image_text if holds_images_and_texts(folder) else TextEncoder.from_folder
+    encoder = kind(folder, **changes).to(device or device_here())
     encoder.precision = precision
     return encoder
 

@@ -1,6 +1,7 @@
 """Rows -> batches. To add a data set: subclass PairData, write rows(split)."""
 
 from lit_embed.data.beir import Beir
+from lit_embed.data.image_text import ImageText
 from lit_embed.data.klue import KlueMrc, KlueSts
 from lit_embed.data.mixing_rules import BySize, ByWeights, RoundRobin
 from lit_embed.data.mixture import Mixture
@@ -12,5 +13,5 @@ from lit_embed.data.python_functions import PythonFunctions
 from lit_embed.data.sentences import Sentences
 from lit_embed.data.sts import Sts
 
-__all__ = ["Beir", "BySize", "ByWeights", "KlueMrc", "KlueSts", "Mixture", "Mnli", "PairData", "PairStream", "Pairs",
-           "PythonFunctions", "RoundRobin", "Sentences", "Sts"]
+__all__ = ["Beir", "BySize", "ByWeights", "ImageText", "KlueMrc", "KlueSts", "Mixture", "Mnli", "PairData", "PairStream",
+           "Pairs", "PythonFunctions", "RoundRobin", "Sentences", "Sts"]

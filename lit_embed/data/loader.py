@@ -14,6 +14,7 @@ from lit_embed.batches import PairBatch
 from lit_embed.data.in_order import InOrder
 from lit_embed.data.pair_dataset import PairDataset
 from lit_embed.data.sampler import NoDuplicatesBatches, ShuffledBatches
+from lit_embed.errors import UserError
 
 
 class PairLoader:
@@ -49,6 +50,8 @@ class PairLoader:
             generator=torch.Generator(),  # its own, or each epoch would move the model's random numbers
         )
         for batch in batches:
+            if isinstance(batch, UserError):     # a worker's: raised there, it would come wrapped in a page of traceback
+                raise batch
             self._position["batch"] += 1
             yield batch
 

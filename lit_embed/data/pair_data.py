@@ -16,7 +16,7 @@ from lit_embed.data.pair_dataset import PairDataset, pair_dataset
 from lit_embed.data.sampler import NoDuplicatesBatches, ShuffledBatches
 from lit_embed.data.sheet import Sheet
 from lit_embed.data.splits import split_sheet
-from lit_embed.data.token_store import Tokenizer
+from lit_embed.data.token_store import Tokenizer, TokenStore
 from lit_embed.data.training_order import TrainingOrder
 from lit_embed.errors import UserError
 
@@ -100,7 +100,7 @@ class PairData(pl.LightningDataModule):
                 raise UserError("there are no training rows")
             folder = Path(self.cache).expanduser()
             self._pairs[key] = pair_dataset(rows, tokenizer, prefixes, folder, self.random_negatives, self.seed)
-            _tell_truncated(split, self._pairs[key], tokenizer.max_length)
+            tell_truncated(split, [self._pairs[key].queries, self._pairs[key].documents], tokenizer.max_length)
         return self._pairs[key]
 
     def training(self, seed: int) -> tuple[PairDataset, ShuffledBatches | NoDuplicatesBatches]:
@@ -142,8 +142,8 @@ def _first(rows: PairRows, limit: int | None) -> PairRows:
     return PairRows(rows.queries[:limit], [column[:limit] for column in rows.documents], labels)
 
 
-def _tell_truncated(split: str, pairs: PairDataset, max_length: int) -> None:
-    for store in dict.fromkeys([pairs.queries, pairs.documents]):
+def tell_truncated(split: str, stores: list[TokenStore], max_length: int) -> None:
+    for store in dict.fromkeys(stores):
         if store.truncated:
             notice(
                 f"{split}: {store.truncated} of {len(store)} texts ({store.truncated / len(store):.1%}) are longer than"

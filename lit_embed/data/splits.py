@@ -1,6 +1,8 @@
 """Which rows are training, validation and test: the data's own splits where it has them, a held-out share otherwise."""
 
 import math
+from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 
@@ -9,6 +11,7 @@ from lit_embed.data.sheet import Sheet
 from lit_embed.errors import UserError
 
 HELD_OUT = 0.1
+Rows = TypeVar("Rows")              # a Sheet, or anything else with a length and take(places)
 
 
 def split_sheet(data, split: str) -> Sheet:
@@ -20,16 +23,21 @@ def split_sheet(data, split: str) -> Sheet:
     path = data.path or data.home
     if path is None:
         raise UserError(f"{type(data).__name__} needs data.path: a file, a folder or a Hub data set")
+    return split_rows(data, split, path, read_split)
+
+
+def split_rows(data, split: str, path: str, read: Callable[[str, str | None, str], Rows]) -> Rows:
+    """As `split_sheet`, of whatever `read(path, name, split)` gives: shares are held out of that."""
     names = split_names(path, data.name)
     held_out = _held_out(data, path, names)
     own = [name for name in data.validation_splits if name in names]
     if split == "test" and "test" in names:
-        return _first_rows(data, path, "test")
+        return _first_rows(data, read, path, "test")
     if split == "test" and own and isinstance(held_out, float):
-        return _first_rows(data, path, own[0])
+        return _first_rows(data, read, path, own[0])
     if isinstance(held_out, str):
-        return _first_rows(data, path, "train" if split == "train" else held_out)
-    sheet = _first_rows(data, path, "train")
+        return _first_rows(data, read, path, "train" if split == "train" else held_out)
+    sheet = _first_rows(data, read, path, "train")
     train, validation = hold_out(len(sheet), held_out, data.seed)
     return sheet.take(train if split == "train" else validation)
 
@@ -52,6 +60,6 @@ def _held_out(data, path: str, names: list[str]) -> float | str:
     return choice
 
 
-def _first_rows(data, path: str, name: str) -> Sheet:
-    sheet = read_split(path, data.name, name)
+def _first_rows(data, read: Callable[[str, str | None, str], Rows], path: str, name: str) -> Rows:
+    sheet = read(path, data.name, name)
     return sheet if data.limit is None else sheet.take(np.arange(min(data.limit, len(sheet))))

@@ -13,11 +13,13 @@ from lit_embed.losses.margin_mse import MarginMSE, margin_mse
 from lit_embed.losses.matryoshka import Matryoshka, matryoshka
 from lit_embed.losses.pair_classification import PairClassification, pair_classification
 from lit_embed.losses.same_text import same_text
+from lit_embed.losses.sigmoid_pairs import SigmoidPairs, sigmoid_pairs
 from lit_embed.losses.softmax import SoftmaxClassification, softmax_classification
 from lit_embed.losses.triplet import Triplet, triplet
 
 __all__ = ["BinaryRelevance", "CoSENT", "CosineRegression", "GuidedInfoNCE", "InfoNCE", "KLDistillation", "ListwiseSoftmax",
-           "LossBySet", "MarginMSE", "Matryoshka", "PairClassification", "SoftmaxClassification", "SymmetricInfoNCE",
-           "Triplet", "binary_relevance", "cosent", "cosine_regression", "guided_info_nce", "info_nce", "info_nce_chunked",
-           "kl_distillation", "listwise_softmax", "margin_mse", "matryoshka", "pair_classification", "same_text",
-           "softmax_classification", "symmetric_info_nce", "symmetric_info_nce_chunked", "triplet"]
+           "LossBySet", "MarginMSE", "Matryoshka", "PairClassification", "SigmoidPairs", "SoftmaxClassification",
+           "SymmetricInfoNCE", "Triplet", "binary_relevance", "cosent", "cosine_regression", "guided_info_nce", "info_nce",
+           "info_nce_chunked", "kl_distillation", "listwise_softmax", "margin_mse", "matryoshka", "pair_classification",
+           "same_text", "sigmoid_pairs", "softmax_classification", "symmetric_info_nce", "symmetric_info_nce_chunked",
+           "triplet"]

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lit_embed.batches import PairBatch
+from lit_embed.batches import ImageTextBatch, PairBatch
 from lit_embed.distributed import gather_with_grad, rank
 from lit_embed.errors import UserError
 from lit_embed.losses.full_precision import in_full_precision
@@ -35,14 +35,20 @@ def info_nce(queries: Tensor, documents: Tensor, temperature: float | Tensor = 0
     return F.cross_entropy(logits, target=rows * choices)
 
 
-def symmetric_info_nce(images: Tensor, texts: Tensor, temperature: float | Tensor = 0.05) -> Tensor:
+def symmetric_info_nce(images: Tensor, texts: Tensor, temperature: float | Tensor = 0.05, image_ids: Tensor | None = None,
+                       text_ids: Tensor | None = None) -> Tensor:
     """Each image finds its text and each text its image (Radford et al. 2021, arXiv 2103.00020, figure 3).
 
-    images, texts   (B, D), row i of one belongs to row i of the other
-    returns         ()
+    images, texts        (B, D), row i of one belongs to row i of the other
+    image_ids, text_ids  (B,)   identity of each: where an image stands in several rows, its other texts are no wrong choice,
+                                and the other way round. None: every column counts
+    returns              ()
     """
-    find_text = info_nce(images, texts.unsqueeze(1), temperature)
-    find_image = info_nce(texts, images.unsqueeze(1), temperature)
+    text_choices, image_choices = None, None                                                   # (B, W*B) each
+    if image_ids is not None:
+        text_choices, image_choices = same_text(image_ids, text_ids[:, None]), same_text(text_ids, image_ids[:, None])
+    find_text = info_nce(images, texts.unsqueeze(1), temperature, text_choices)
+    find_image = info_nce(texts, images.unsqueeze(1), temperature, image_choices)
     return (find_text + find_image) / 2
 
 
@@ -78,7 +84,7 @@ class InfoNCE(nn.Module):
         self.hold_back()
         return self.log_temperature.exp().squeeze(0)
 
-    def forward(self, queries: Tensor, documents: Tensor, batch: PairBatch) -> Tensor:
+    def forward(self, queries: Tensor, documents: Tensor, batch: PairBatch | ImageTextBatch) -> Tensor:
         temperature, ids = self.current_temperature(), (batch.query_ids, batch.document_ids)
         if self.chunk or too_many_at_once(*documents.shape[:2]):
             return info_nce_chunked(queries, documents, temperature, *ids, self.chunk)
@@ -92,10 +98,12 @@ def _one_dimension(loss: InfoNCE, state: dict[str, Tensor], prefix: str, *_: obj
 
 
 class SymmetricInfoNCE(InfoNCE):
-    """`symmetric_info_nce` of queries and their answers; hard negatives have no part in it."""
+    """`symmetric_info_nce` of queries (images) and their answers (captions), compared by identity; hard negatives have no
+    part in it."""
 
-    def forward(self, queries: Tensor, documents: Tensor, batch: PairBatch) -> Tensor:
+    def forward(self, queries: Tensor, documents: Tensor, batch: PairBatch | ImageTextBatch) -> Tensor:
         images, texts, temperature = queries, documents[:, 0], self.current_temperature()
+        ids = (batch.query_ids, batch.document_ids[:, 0])
         if self.chunk or too_many_at_once(len(images), 1):
-            return symmetric_info_nce_chunked(images, texts, temperature, self.chunk)
-        return symmetric_info_nce(images, texts, temperature)
+            return symmetric_info_nce_chunked(images, texts, temperature, self.chunk, *ids)
+        return symmetric_info_nce(images, texts, temperature, *ids)

@@ -35,10 +35,12 @@ def info_nce_chunked(queries: Tensor, documents: Tensor, temperature: float | Te
 
 
 def symmetric_info_nce_chunked(images: Tensor, texts: Tensor, temperature: float | Tensor = 0.05,
-                               chunk: int | None = None) -> Tensor:
-    """`symmetric_info_nce` by chunks: images choose among texts, then texts among images.  (B, D), (B, D) -> ()"""
-    find_text = info_nce_chunked(images, texts.unsqueeze(1), temperature, chunk=chunk)
-    find_image = info_nce_chunked(texts, images.unsqueeze(1), temperature, chunk=chunk)
+                               chunk: int | None = None, image_ids: Tensor | None = None,
+                               text_ids: Tensor | None = None) -> Tensor:
+    """`symmetric_info_nce` by chunks: images choose among texts, then texts among images.  (B, D), (B, D), ids (B,) -> ()"""
+    of_images, of_texts = (None, None) if image_ids is None else (image_ids.unsqueeze(1), text_ids.unsqueeze(1))     # (B, 1)
+    find_text = info_nce_chunked(images, texts.unsqueeze(1), temperature, image_ids, of_texts, chunk)
+    find_image = info_nce_chunked(texts, images.unsqueeze(1), temperature, text_ids, of_images, chunk)
     return (find_text + find_image) / 2
 
 

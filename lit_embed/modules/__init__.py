@@ -2,5 +2,6 @@
 
 from lit_embed.modules.bi_encoder import BiEncoder
 from lit_embed.modules.cross_encoder import CrossEncoder
+from lit_embed.modules.image_text_bi_encoder import ImageTextBiEncoder
 
-__all__ = ["BiEncoder", "CrossEncoder"]
+__all__ = ["BiEncoder", "CrossEncoder", "ImageTextBiEncoder"]

@@ -23,6 +23,7 @@ HARMLESS = (
     r".*LightningCLI's args parameter is intended",
     r"It is recommended to use `self\.log\(.*sync_dist=True\)`",  # callbacks log what all processes computed together
     r".*Grad strides do not match bucket view strides",
+    r"Found \d+ module\(s\) in eval mode",                # frozen on purpose
     r"You have turned on `Trainer\(detect_anomaly",
 )
 

@@ -94,6 +94,9 @@ def open_index(found: SearchFolder, encoder: TextEncoder) -> Index:
             if found.run is None:
                 raise
         print(f"the index in {found.run} was made by another model", file=sys.stderr)
+    if hasattr(encoder, "encode_images"):
+        raise UserError(f"{found.run} was trained on images: index some with `lit-embed index --model {found.model} --input PHOTOS "
+                        "--output INDEX`, and search INDEX")
     texts = _documents_of(found.run)
     print(f"building the index of {len(texts)} documents, once", file=sys.stderr)
     index = Index.build(encoder.encode(texts, "document", progress=True), texts, fingerprint(encoder))
