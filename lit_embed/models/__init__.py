@@ -1,7 +1,9 @@
 """Encoders and cross-encoders: a Hugging Face backbone, packed attention, pooling or a head."""
 
+from lit_embed.models.adaptation import Adaptation
+from lit_embed.models.lora import Lora
 from lit_embed.models.text_encoder import TextEncoder
 from lit_embed.models.text_pair_scorer import TextPairScorer
 from lit_embed.models.tokenizer import TextTokenizer
 
-__all__ = ["TextEncoder", "TextPairScorer", "TextTokenizer"]
+__all__ = ["Adaptation", "Lora", "TextEncoder", "TextPairScorer", "TextTokenizer"]
