@@ -60,7 +60,7 @@ def adapted_tokenizer(backbone: str, max_length: int, append_eos: bool | None, l
 
     last_of_decoder   whether the last token of a decoder stands for the text
     """
-    tokenizer = TextTokenizer(backbone, max_length)
+    tokenizer = TextTokenizer(adapter_folder.tokenizer_of(backbone), max_length)
     if append_eos is None:
         hugging_face = tokenizer.hugging_face
         append_eos = (last_of_decoder and not is_trained(resolve(backbone)) and hugging_face.eos_token is not None

@@ -42,6 +42,14 @@ def reference(backbone: str) -> str:
     return str(Path(found).resolve()) if Path(found).is_dir() else found
 
 
+def tokenizer_of(backbone: str) -> str:
+    """Where the tokenizer is: in the folder itself, or, for adapters that came without one, beside the weights they belong to."""
+    folder = Path(resolve(backbone))
+    if folder.is_dir() and (folder / "adapter_config.json").is_file() and not any(folder.glob("*token*")):
+        return base_of(backbone)
+    return backbone
+
+
 def load_adapters(backbone: PreTrainedModel, folder: str, asked: Lora | None) -> PreTrainedModel:
     """`backbone` with the adapters of a folder, to be trained on.
 

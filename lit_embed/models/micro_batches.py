@@ -71,4 +71,4 @@ def recompute_layers(backbone: PreTrainedModel) -> None:
     """
     if not backbone.supports_gradient_checkpointing:
         raise UserError(f"recompute layers: {type(backbone).__name__} cannot; there are auto, always and never")
-    backbone.gradient_checkpointing_enable({"use_reentrant": False})
+    backbone.activation_checkpointing_enable({"use_reentrant": False})

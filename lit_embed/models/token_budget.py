@@ -32,7 +32,7 @@ def token_budget(backbone: nn.Module, device: torch.device) -> int:
     free, _ = torch.cuda.mem_get_info(device)
     free += torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     half = torch.is_autocast_enabled("cuda") or backbone.dtype in (torch.bfloat16, torch.float16)
-    again = getattr(backbone, "is_gradient_checkpointing", False)
+    again = getattr(backbone, "is_activation_checkpointing", False)
     tokens = fitting(free - missing(backbone), backbone.config, 2 if half else 4, again)
     log.info("max_tokens: %d tokens in one pass, from %.1f GB of free memory", tokens, free / 1e9)
     return tokens
