@@ -96,6 +96,14 @@ def run_padded(backbone: PreTrainedModel, tokens: Tokens) -> Tensor:
     return backbone(**inputs).last_hidden_state[inputs["attention_mask"].bool()]
 
 
+def attend_padded(backbone: PreTrainedModel) -> None:
+    """torch's fused attention, or the plain one for architectures that it does not fit: Gemma 2 caps its scores."""
+    try:
+        backbone.set_attn_implementation(PADDED)
+    except ValueError:
+        backbone.set_attn_implementation("eager")
+
+
 def probe(backbone: PreTrainedModel, max_length: int | None = None) -> int | None:
     """The first position id with which packed equals padded on a few texts, or None: then only padding is right.
 
@@ -107,13 +115,13 @@ def probe(backbone: PreTrainedModel, max_length: int | None = None) -> int | Non
     """
     tokens = probe_texts(backbone, max_length).to(backbone.device)
     with quietly(), evaluating(backbone):
-        backbone.set_attn_implementation(PADDED)
+        attend_padded(backbone)
         expected = run_padded(backbone, tokens)
         for first_position in sorted({0, (backbone.config.pad_token_id or 0) + 1}):
             if _agrees(backbone, tokens, first_position, expected):
                 return first_position
         log.info("%s cannot be packed; texts are padded to similar lengths instead", type(backbone).__name__)
-        backbone.set_attn_implementation(PADDED)
+        attend_padded(backbone)
         return None
 
 

@@ -2,7 +2,7 @@
 each of its linear layers: W x + alpha / r * B A x."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -83,6 +83,8 @@ def targets(backbone: nn.Module, asked: list[str] | str) -> list[str]:
     """
     linear = [name for name, part in backbone.named_modules() if isinstance(part, nn.Linear)]
     there = sorted({name.rpartition(".")[2] for name in linear})
+    if not there:
+        raise UserError(f"lora: {type(backbone).__name__} has no linear layers of the kind that adapters are trained beside here")
     if asked == ALL:
         return there
     names = [asked] if isinstance(asked, str) else list(asked)
@@ -142,5 +144,6 @@ def merged(encoder: "TextEncoder") -> "TextEncoder":
                 child.merge()
                 setattr(part, name, child.get_base_layer())
     del plain.backbone.peft_config, plain.backbone.base_fingerprint
-    plain.without_lora()
+    plain.adapt = replace(plain.adapt, lora=None)
+    plain.settings["adapt"] = asdict(plain.adapt)
     return plain.requires_grad_(True)

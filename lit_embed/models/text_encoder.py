@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -135,11 +134,6 @@ class TextEncoder(nn.Module):
         `lit_embed.models.lora.merged(encoder).save_folder(path)` writes a plain one of an encoder with adapters.
         """
         folder.save(self, path)
-
-    def without_lora(self) -> None:
-        """To be called once the adapters are part of the backbone's weights."""
-        self.adapt = replace(self.adapt, lora=None)
-        self.settings["adapt"] = as_values(self.adapt)
 
     @classmethod
     def from_folder(cls, path: str | Path, **changes: object) -> "TextEncoder":

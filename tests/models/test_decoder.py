@@ -8,14 +8,15 @@ from transformers import AutoModel, AutoTokenizer
 
 from lit_embed.errors import UserError
 from lit_embed.models import Adaptation, TextEncoder, TextTokenizer
-from lit_embed.models.backbone import PADDED, load_backbone, probe
+from lit_embed.models.backbone import attend_padded, load_backbone, probe
 from lit_embed.models.decoder import end_with_eos, ends_texts, is_decoder, look_both_ways, looks_ahead
 from lit_embed.models.tokenizer import load_tokenizer
 
 EOS, BOTH = 3, Adaptation(bidirectional=True)
 TEXTS = [*toy_texts(6), "", "the cat " * 20]
-ARCHITECTURES = ["smollm", "mistral", "qwen3"]
-WINDOW = ["mistral"]            # transformers counts a window one wider when it reaches to both sides, so that the probe pads
+ARCHITECTURES = ["smollm", "mistral", "qwen3", "gemma2"]
+# transformers counts a window one wider when it reaches to both sides; Gemma 2 caps its scores: the probe pads them.
+PADS = ["mistral", "gemma2"]
 
 
 def padded_by_hand(folder: str, side: str) -> np.ndarray:
@@ -37,10 +38,10 @@ def padded_by_hand(folder: str, side: str) -> np.ndarray:
 def test_packed_padded_left_and_right_are_the_same_embeddings(architecture, backbone_folder):
     folder = backbone_folder(architecture)
     encoder = TextEncoder(folder, "last", 16)
-    assert encoder.packed and encoder.tokenizer.hugging_face.padding_side == "left"
+    assert encoder.packed == (architecture != "gemma2") and encoder.tokenizer.hugging_face.padding_side == "left"
     packed = encoder.encode(TEXTS)
     encoder.first_position = None                                      # the padded path
-    encoder.backbone.set_attn_implementation(PADDED)
+    attend_padded(encoder.backbone)
     for other in (encoder.encode(TEXTS), padded_by_hand(folder, "right"), padded_by_hand(folder, "left")):
         np.testing.assert_allclose(packed, other, rtol=1e-4, atol=1e-5)
 
@@ -95,8 +96,8 @@ def test_both_ways_the_first_token_sees_the_last(architecture, backbone_folder):
     backbone = load_backbone(backbone_folder(architecture))
     assert is_decoder(backbone) and not looks_ahead(backbone)
     look_both_ways(backbone, True)
-    assert is_decoder(backbone) and looks_ahead(backbone) and (probe(backbone) is None) == (architecture in WINDOW)
-    backbone.set_attn_implementation(PADDED)
+    assert is_decoder(backbone) and looks_ahead(backbone) and (probe(backbone) is None) == (architecture in PADS)
+    attend_padded(backbone)
     look_both_ways(backbone, False)
     assert not looks_ahead(backbone)
 
@@ -105,9 +106,9 @@ def test_both_ways_the_first_token_sees_the_last(architecture, backbone_folder):
 def test_both_ways_packed_equals_padded(architecture, backbone_folder):
     encoder = TextEncoder(backbone_folder(architecture), "cls", 40, adapt=BOTH)
     packed = encoder.encode(TEXTS)
-    assert encoder.packed == (architecture not in WINDOW)
+    assert encoder.packed == (architecture not in PADS)
     encoder.first_position = None
-    encoder.backbone.set_attn_implementation(PADDED)
+    attend_padded(encoder.backbone)
     np.testing.assert_allclose(packed, encoder.encode(TEXTS), rtol=1e-4, atol=1e-5)
     changed = [*TEXTS[:-1], TEXTS[-1].strip() + " dog"]
     assert np.abs(encoder.encode([TEXTS[0] + " dog"]) - packed[0]).max() > 1e-3
@@ -115,7 +116,10 @@ def test_both_ways_packed_equals_padded(architecture, backbone_folder):
 
 
 def test_a_window_that_no_text_fills_is_no_reason_to_pad(backbone_folder):
-    assert TextEncoder(backbone_folder("mistral"), max_length=3, adapt=BOTH).packed
+    backbone = load_backbone(backbone_folder("mistral"))
+    backbone.config.sliding_window = 20
+    look_both_ways(backbone, True)
+    assert (probe(backbone), probe(backbone, 11), probe(backbone, 10)) == (None, None, 0)
 
 
 def test_what_cannot_be_is_one_line(toy_backbone, backbone_folder):

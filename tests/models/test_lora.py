@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from toys import toy_texts
+from transformers import GPT2Config, GPT2Model
 
 from lit_embed.batches import Tokens
 from lit_embed.errors import UserError
@@ -105,6 +106,11 @@ def test_targets_are_names_of_linear_layers(backbone_folder):
     for wrong in (["q_proj", "query"], "proj", [], [""]):
         with pytest.raises(UserError, match="has no linear layer .*; there are down_proj, gate_proj, k_proj, .*all-linear"):
             targets(backbone, wrong)
+
+
+def test_a_model_without_linear_layers_is_one_line():
+    with pytest.raises(UserError, match="GPT2Model has no linear layers"):
+        targets(GPT2Model(GPT2Config(n_layer=1, n_embd=8, n_head=2, vocab_size=9, bos_token_id=1, eos_token_id=1)), "all-linear")
 
 
 @pytest.mark.parametrize("lora, says", [(Lora(r=0), "r 0"), (Lora(dropout=1.0), "dropout 1.0"), (Lora(alpha=0), "alpha 0")])
