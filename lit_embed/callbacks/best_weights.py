@@ -39,13 +39,14 @@ def _with_best(trainer: pl.Trainer, module: nn.Module, prefix: str) -> Iterator[
     if best["global_step"] == trainer.global_step:
         yield trainer.global_step
         return
-    last = {name: value.detach().to("cpu", copy=True) for name, value in module.state_dict().items()}
+    found = {name.removeprefix(prefix): value for name, value in best["state_dict"].items() if name.startswith(prefix)}
+    here = module.state_dict()                      # a checkpoint of adapters leaves out what never changes
+    last = {name: value.detach().to("cpu", copy=True) for name, value in here.items() if name in found}
     try:
-        module.load_state_dict({name.removeprefix(prefix): value for name, value in best["state_dict"].items()
-                                if name.startswith(prefix)})
+        module.load_state_dict({**here, **found})
         yield best["global_step"]
     finally:
-        module.load_state_dict(last)
+        module.load_state_dict({**here, **last})
 
 
 def _loaded(trainer: pl.Trainer, path: str) -> dict:

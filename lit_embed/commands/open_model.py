@@ -15,7 +15,7 @@ from lit_embed.models.inference import Precision
 def open_encoder(folder: str | Path, max_length: int | None = None, precision: Precision = "float32",
                  device: torch.device | str | None = None) -> TextEncoder | ImageTextEncoder | ImageTextTowers:
     """The model of a folder, on the GPU if there is one; max_length cuts texts elsewhere than the folder says."""
-    if not (Path(folder) / "config.json").is_file() and not (Path(folder) / "modules.json").is_file():
+    if not any((Path(folder) / name).is_file() for name in ("config.json", "modules.json", "adapter_config.json")):
         raise UserError(f"no model in {folder}: give <run>/model or another folder with a config.json")
     changes = {} if max_length is None else {"max_length": max_length}
     kind = open_image_text if holds_images_and_texts(folder) else TextEncoder.from_folder

@@ -3,6 +3,7 @@
     lit-embed similarity --model checkpoints/quickstart/model "drop a column" "remove a column" "plot a histogram"
     lit-embed similarity --model FOLDER --input sentences.txt --plot matrix.png --json matrix.json
     lit-embed similarity --model FOLDER --pairs pairs.csv --first question --second answer --label is_right
+    lit-embed similarity --model checkpoints/mine/model --base MODEL --pairs pairs.csv ... --plot gap.png    # what training bought
 """
 
 import argparse
@@ -63,19 +64,22 @@ def parser() -> argparse.ArgumentParser:
                       help="default cosine; distances count as negative, so that higher is always more alike")
     made.add_argument("--role", choices=["text", "query", "document"], default="text",
                       help="whose prefix goes before each text")
-    made.add_argument("--plot", metavar="OUT.png", help="the matrix as a picture")
+    made.add_argument("--plot", metavar="OUT.png", help="the matrix as a picture; with --pairs the histogram")
     made.add_argument("--pairs", metavar="FILE",
                       help="csv, tsv, json, jsonl or parquet: how alike are the two texts of each row")
     made.add_argument("--first", metavar="COLUMN", help="with --pairs: column of the first text")
     made.add_argument("--second", metavar="COLUMN", help="with --pairs: column of the second text")
     made.add_argument("--label", metavar="COLUMN",
                       help="with --pairs: column of two values, the higher one for related pairs")
+    made.add_argument("--base", metavar="MODEL",
+                      help="with --pairs: a second model to set beside it, such as the one it was trained from; one that was never "
+                           "trained as an encoder is used as --model says: pooling, length, prefixes")
     add_json_option(made, "all values")
     return made
 
 
 def _sentences(options: argparse.Namespace) -> list[str]:
-    if given := [name for name in ("first", "second", "label") if getattr(options, name)]:
+    if given := [name for name in ("first", "second", "label", "base") if getattr(options, name)]:
         raise UserError(f"--{given[0]} belongs to --pairs FILE, which is missing")
     if options.sentences and options.input:
         raise UserError("give the sentences on the command line or with --input, not both")

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from lit_embed.metrics.correlations import ranks
+
 
 def two_class_figures(scores: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     """accuracy and f1, each at its best threshold, and average_precision.  (N,), (N,) True where true -> five numbers
@@ -30,6 +32,18 @@ def two_class_figures(scores: np.ndarray, truth: np.ndarray) -> dict[str, float]
     precision = found[1:] / called[1:]
     return figures | {"f1": float(f1.max()), "f1_threshold": float(thresholds[f1.argmax()]),
                       "average_precision": float((np.diff(found) * precision).sum() / truth.sum())}
+
+
+def auc(scores: np.ndarray, truth: np.ndarray) -> float:
+    """How often a true pair scores above a false one, a draw counting half: the area under the ROC curve.  (N,), (N,) -> ()
+
+    nan where a score is not finite, or one kind of pair is missing.
+    """
+    scores, truth = np.asarray(scores, dtype=np.float64), np.asarray(truth, dtype=bool)
+    true, false = int(truth.sum()), int((~truth).sum())
+    if not true or not false or not np.isfinite(scores).all():
+        return float("nan")
+    return float((ranks(scores)[truth].sum() - true * (true + 1) / 2) / (true * false))     # Mann and Whitney's U
 
 
 def _thresholds(values: np.ndarray) -> np.ndarray:                        # (V,) descending -> (V + 1,)

@@ -16,7 +16,7 @@ from transformers.modeling_outputs import ModelOutput
 
 from lit_embed.batches import Tokens
 from lit_embed.errors import UserError
-from lit_embed.models.backbone import PADDED, evaluating, packed_inputs, padded_inputs, probe, probe_texts
+from lit_embed.models.backbone import attend_padded, evaluating, packed_inputs, padded_inputs, probe, probe_texts
 from lit_embed.models.packed_attention import PACKED
 from lit_embed.models.pooling import cls, pool
 from lit_embed.models.weights import load_weights, quietly
@@ -107,7 +107,7 @@ def probe_classifier(model: PreTrainedModel) -> int | None:
             packed = logits_packed(model, tokens, types, first_position)
         except (TypeError, ValueError, RuntimeError, IndexError, AttributeError, KeyError):    # a head that wants the sequence
             packed = None
-        model.set_attn_implementation(PADDED)
+        attend_padded(model)
         padded = logits_padded(model, tokens, types)
         if packed is not None and packed.shape == padded.shape and torch.allclose(packed, padded, rtol=1e-3, atol=1e-4):
             model.set_attn_implementation(PACKED)

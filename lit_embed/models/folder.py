@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from lit_embed.errors import UserError
 from lit_embed.files import write_beside
+from lit_embed.models.adapter_folder import save_adapters
 from lit_embed.models.weights import in_float32
 
 if TYPE_CHECKING:
@@ -16,14 +17,19 @@ POOLING_KEYS = {"mean": "pooling_mode_mean_tokens", "cls": "pooling_mode_cls_tok
                 "last": "pooling_mode_lasttoken"}
 NEWER_NAMES = {"mean": "mean", "cls": "cls", "max": "max", "lasttoken": "last"}
 MODULE = "sentence_transformers.models."
+OURS = "lit_embed.json"             # what a folder of adapters says of its backbone's attention
 
 
 def save(encoder: "TextEncoder", path: str | Path) -> None:
-    """Weights and settings of `encoder`; the folder appears whole or not at all."""
+    """Weights and settings of `encoder`, of one with adapters these alone; the folder appears whole or not at all."""
     with write_beside(path) as beside:
         beside.mkdir()
-        encoder.backbone.save_pretrained(beside, state_dict=in_float32(encoder.backbone), safe_serialization=True)
-        write_json(beside / "config.json", for_readers(read_json(beside / "config.json")))
+        if encoder.adapt.lora is None:
+            encoder.backbone.save_pretrained(beside, state_dict=in_float32(encoder.backbone), safe_serialization=True)
+            write_json(beside / "config.json", for_readers(read_json(beside / "config.json")))
+        else:
+            save_adapters(encoder.backbone, beside)
+            write_json(beside / OURS, {"is_causal": getattr(encoder.backbone.config, "is_causal", True)})
         encoder.tokenizer.hugging_face.save_pretrained(beside)
         modules = [("", "Transformer"), ("1_Pooling", "Pooling")]
         modules += [("2_Normalize", "Normalize")] if encoder.normalization == "l2" else []
@@ -46,7 +52,7 @@ def settings(path: str | Path) -> dict[str, object]:
         UserError   there is no such folder, or it holds modules beyond transformer, pooling and normalisation
     """
     path = Path(path)
-    if not (path / "config.json").is_file():
+    if not (path / "config.json").is_file() and not (path / "adapter_config.json").is_file():
         raise UserError(f"{path} is not a model folder: it has no config.json")
     modules = _modules(path)
     kinds = read_json(path / "config.json").get("architectures") or [""]
@@ -70,11 +76,21 @@ def settings(path: str | Path) -> dict[str, object]:
 
 def differences(encoder: "TextEncoder", path: str | Path) -> list[str]:
     """How `encoder` uses the backbone at `path` otherwise than that folder says it was trained."""
-    if "Pooling" not in _modules(Path(path)):
+    if not is_trained(path):
         return []
     trained = settings(path)
     return [f"{name} {trained[name]!r}, here {getattr(encoder, name)!r}"
             for name in ("pooling", "query_prefix", "document_prefix") if trained[name] != getattr(encoder, name)]
+
+
+def is_trained(path: str | Path) -> bool:
+    """Whether the folder at `path` says how its embeddings are made."""
+    return "Pooling" in _modules(Path(path))
+
+
+def says_bidirectional(path: str | Path) -> bool:
+    """Whether the decoder in the folder at `path` was trained with every token seeing the whole text."""
+    return any(read_json(Path(path) / name).get("is_causal") is False for name in ("config.json", OURS))
 
 
 def _modules(path: Path) -> dict[str, str]:

@@ -5,8 +5,10 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
+from transformers import PreTrainedModel
 
 from lit_embed.distributed import largest
+from lit_embed.errors import UserError
 from lit_embed.models.token_budget import Recompute
 
 
@@ -42,7 +44,7 @@ def in_micro_batches(run: Callable[[Tensor], Tensor], lengths: Tensor, max_token
     """The rows of all N texts (one at least) in their order, computed part by part: run(places (n,)) -> (n, ...).
 
     recompute   auto: where there are several parts, each is computed again in backward; always: a single one too;
-                never: the activations of all parts are kept
+                never: the activations of all parts are kept; layers: as auto, and the layers of a part do so one by one
     in_step     as many parts on every process, where a part needs all of them: each gathers the sharded weights
 
     Recomputing part by part in backward is GradCache (Gao et al. 2021, arXiv 2101.06983) in one line: the
@@ -51,7 +53,7 @@ def in_micro_batches(run: Callable[[Tensor], Tensor], lengths: Tensor, max_token
     places = list(micro_batches(lengths, max_tokens, packed))
     if in_step:
         places = as_many(places, largest(len(places)))
-    again = recompute == "always" or recompute == "auto" and len(places) > 1
+    again = recompute == "always" or recompute in ("auto", "layers") and len(places) > 1
     if not again or not torch.is_grad_enabled():
         parts = [run(part) for part in places]
     else:
@@ -59,3 +61,14 @@ def in_micro_batches(run: Callable[[Tensor], Tensor], lengths: Tensor, max_token
     order = torch.cat(places)                                                          # (N,)
     back = order.new_empty(len(lengths)).index_copy(0, order, torch.arange(len(order)))
     return torch.cat(parts)[back.to(parts[0].device, non_blocking=True)]
+
+
+def recompute_layers(backbone: PreTrainedModel) -> None:
+    """From now on a layer keeps its input in training and nothing else, and computes again in backward.
+
+    Raises
+        UserError   the architecture cannot
+    """
+    if not backbone.supports_gradient_checkpointing:
+        raise UserError(f"recompute layers: {type(backbone).__name__} cannot; there are auto, always and never")
+    backbone.activation_checkpointing_enable({"use_reentrant": False})

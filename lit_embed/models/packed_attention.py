@@ -18,6 +18,7 @@ from lit_embed.models.varlen import varlen_attention
 PACKED = "lit_embed_packed"
 # Padding inside one group of texts may cost this share of its slots, plus a few, before a new group is cheaper.
 SLACK, FEW = 1.25, 8
+CHANGING = ("softcap", "s_aux", "position_bias")       # what some architectures (Gemma 2, GPT-OSS, T5) do to the scores besides
 LONGEST = 1_024         # tokens of a text up to which a CPU holds the shares of all its tokens when it only infers
 
 
@@ -84,10 +85,12 @@ class Group:
 
 def packed_attention(module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: None = None,
                      scaling: float | None = None, dropout: float = 0.0, sliding_window: int | None = None,
-                     is_causal: bool | None = None, segments: Segments | None = None, **_) -> tuple[Tensor, None]:
+                     is_causal: bool | None = None, segments: Segments | None = None, **others) -> tuple[Tensor, None]:
     """transformers' attention signature: query (1, heads, S, d), key and value (1, key heads, S, d) -> (1, S, heads, d)."""
     if segments is None:
         raise ValueError("this backbone does not hand `segments` down to its attention")
+    if unknown := [name for name in CHANGING if others.get(name) is not None]:
+        raise ValueError(f"packed attention knows no {unknown[0]}")       # too small in random weights for the probe to see
     causal = is_causal if is_causal is not None else getattr(module, "is_causal", False)
     q, k, v = (x[0].transpose(0, 1) for x in (query, key, value))                      # (S, heads, d)
     dropout = dropout if module.training else 0.0

@@ -16,13 +16,14 @@ from lit_embed.batches import Tokens
 from lit_embed.distributed import is_sharded
 from lit_embed.errors import UserError
 from lit_embed.models import folder
-from lit_embed.models.backbone import load_backbone, probe, run_packed, run_padded
+from lit_embed.models.adaptation import Adaptation, adapted_backbone, adapted_tokenizer, as_values
+from lit_embed.models.backbone import probe, run_packed, run_padded
+from lit_embed.models.decoder import is_decoder
 from lit_embed.models.inference import Precision, inferring
-from lit_embed.models.micro_batches import in_micro_batches, micro_batches
+from lit_embed.models.micro_batches import in_micro_batches, micro_batches, recompute_layers
 from lit_embed.models.pooling import POOLINGS, pool
 from lit_embed.models.resolve import resolve
 from lit_embed.models.token_budget import Recompute, tokens_of_a_pass
-from lit_embed.models.tokenizer import TextTokenizer
 from lit_embed.models.weights import check_positions
 
 log = logging.getLogger(__name__)
@@ -33,7 +34,8 @@ BLOCK = 16_384      # texts that `encode` tokenises and sorts at a time
 class TextEncoder(nn.Module):
     """A Hugging Face encoder or decoder with pooling: N texts -> (N, D).
 
-    backbone         a folder, a Hub id, or `package:NAME/FOLDER` inside an installed Python package
+    backbone         a folder, a Hub id, or `package:NAME/FOLDER` inside an installed Python package: a model, or the adapters
+                     that a LoRA run left, which are trained on
     pooling          what stands for the text: the mean of its tokens, the first (cls), the largest values, or the last
     max_length       tokens of a text, special ones included; longer texts are cut
     normalization    "l2" makes every embedding a unit vector; losses on the cosine do not need it
@@ -41,15 +43,17 @@ class TextEncoder(nn.Module):
     max_tokens       tokens in one pass (default: on a CPU 16,384, and 2,048 where a batch has more; on a GPU what its free memory
                      holds when training begins)
     recompute        auto: a batch of more tokens runs in several passes, each computed again in backward, with the gradient of
-                     one; always: a single pass is computed again too; never: the activations of all passes are kept
+                     one; always: a single pass is computed again too; never: the activations of all passes are kept;
+                     layers: as auto, and each layer keeps its input alone (gradient checkpointing)
+    adapt            how texts end, which way the attention of a decoder looks, and LoRA: see Adaptation
 
     Raises
-        UserError    nothing to load at `backbone`, or max_length beyond the positions it has
+        UserError    nothing to load at `backbone`, max_length beyond the positions it has, or a setting it cannot take
     """
 
     def __init__(self, backbone: str, pooling: Literal["mean", "cls", "max", "last"] = "mean", max_length: int = 128,
                  normalization: Literal["none", "l2"] = "none", query_prefix: str = "", document_prefix: str = "",
-                 max_tokens: int | None = None, recompute: Recompute = "auto"):
+                 max_tokens: int | None = None, recompute: Recompute = "auto", adapt: Adaptation | None = None):
         super().__init__()
         if pooling not in POOLINGS:
             raise UserError(f"pooling {pooling!r}: there are {', '.join(POOLINGS)}")
@@ -57,15 +61,18 @@ class TextEncoder(nn.Module):
             raise UserError(f"normalization {normalization!r}: there are none and l2")
         if recompute not in get_args(Recompute):
             raise UserError(f"recompute {recompute!r}: there are {', '.join(get_args(Recompute))}")
-        self.backbone = load_backbone(backbone)
+        self.backbone, self.adapt = adapted_backbone(backbone, adapt or Adaptation())
         check_positions(self.backbone.config, backbone, max_length)
         self.precision: Precision = "float32"
-        self.settings = {"backbone": backbone}              # the attribute of that name is the model itself
+        self.settings = {"backbone": backbone, "adapt": as_values(adapt)}      # as given: these attributes are what became of them
         self.pooling, self.max_length, self.normalization = pooling, max_length, normalization
         self.query_prefix, self.document_prefix = query_prefix, document_prefix
         self.max_tokens, self.recompute = max_tokens, recompute
-        self.tokenizer = TextTokenizer(backbone, max_length)
-        self.first_position = probe(self.backbone)
+        self.tokenizer = adapted_tokenizer(backbone, max_length, self.adapt.append_eos,
+                                           pooling == "last" and is_decoder(self.backbone))
+        self.first_position = probe(self.backbone, max_length)
+        if recompute == "layers":
+            recompute_layers(self.backbone)
         self.width: int = self.backbone.config.hidden_size
         if others := folder.differences(self, resolve(backbone)):
             log.warning("%s was trained with %s", backbone, "; ".join(others))
@@ -123,7 +130,10 @@ class TextEncoder(nn.Module):
         return self.backbone.device
 
     def save_folder(self, path: str | Path) -> None:
-        """A plain folder that `TextEncoder.from_folder` and sentence-transformers read."""
+        """A folder that `TextEncoder.from_folder` and sentence-transformers read: plain, or with LoRA the adapters alone.
+
+        `lit_embed.models.lora.merged(encoder).save_folder(path)` writes a plain one of an encoder with adapters.
+        """
         folder.save(self, path)
 
     @classmethod

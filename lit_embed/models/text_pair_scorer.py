@@ -17,7 +17,7 @@ from lit_embed.errors import UserError
 from lit_embed.models import scorer_folder
 from lit_embed.models.classifier import load_classifier, logits_packed, logits_padded, probe_classifier
 from lit_embed.models.inference import Precision, inferring
-from lit_embed.models.micro_batches import in_micro_batches, micro_batches
+from lit_embed.models.micro_batches import in_micro_batches, micro_batches, recompute_layers
 from lit_embed.models.pair_template import JoinedPairs
 from lit_embed.models.pair_tokenizer import PairTokenizer
 from lit_embed.models.token_budget import Recompute, tokens_of_a_pass
@@ -37,7 +37,8 @@ class TextPairScorer(nn.Module):
     max_tokens       tokens in one pass (default: on a CPU 16,384, and 2,048 where a batch has more; on a GPU what its free memory
                      holds when training begins)
     recompute        auto: a batch of more tokens runs in several passes, each computed again in backward, with the gradient of
-                     one; always: a single pass is computed again too; never: the activations of all passes are kept
+                     one; always: a single pass is computed again too; never: the activations of all passes are kept;
+                     layers: as auto, and each layer keeps its input alone (gradient checkpointing)
 
     Raises
         UserError    nothing to load at `backbone`, or max_length beyond the positions it has
@@ -62,6 +63,8 @@ class TextPairScorer(nn.Module):
         default = "sigmoid" if num_labels == 1 else "identity"
         self.activation = default if self.new_head else scorer_folder.activation(backbone, self.backbone.config)
         self.first_position = probe_classifier(self.backbone)
+        if recompute == "layers":
+            recompute_layers(self.backbone)
         if others := scorer_folder.differences(self):
             log.warning("%s was trained with %s", backbone, "; ".join(others))
 

@@ -9,6 +9,7 @@ import numpy as np
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from lit_embed.errors import UserError, first_line
+from lit_embed.models.decoder import end_with_eos
 from lit_embed.models.resolve import resolve
 
 # The tokenizer warns about each text longer than the model's limit; here every text is truncated on purpose.
@@ -59,6 +60,11 @@ class TextTokenizer:
         self.max_length = max_length
         self.hugging_face = load_tokenizer(backbone)
         self.fingerprint = fingerprint(self.hugging_face, max_length, self._stand_in())
+
+    def append_eos(self) -> None:
+        """Every text ends with the EOS token from now on, whatever its length; raises as `end_with_eos` does."""
+        end_with_eos(self.hugging_face)
+        self.fingerprint = fingerprint(self.hugging_face, self.max_length, self._stand_in())
 
     def tokenize(self, texts: list[str], prefix: str = "") -> tuple[np.ndarray, np.ndarray, int]:
         """N texts, each with `prefix` before it -> ids (S,) int32, lengths (N,) int32, how many were truncated.

@@ -29,10 +29,12 @@ def quietly() -> Iterator[None]:
             logging_of_transformers.enable_progress_bar()
 
 
-def load_weights(kind: type, backbone: str, num_labels: int | None = None) -> tuple[PreTrainedModel, dict]:
+def load_weights(kind: type, backbone: str, num_labels: int | None = None,
+                 quantization: dict[str, object] | None = None) -> tuple[PreTrainedModel, dict]:
     """A model of an Auto class, and what transformers says of weights that were missing or had another shape.
 
-    num_labels   for a kind with a classification head: how wide it is; one of another width gives way to a new one
+    num_labels     for a kind with a classification head: how wide it is; one of another width gives way to a new one
+    quantization   what from_pretrained takes to hold linear layers in fewer bits
 
     Raises
         UserError   nothing there, or no hub to take it from
@@ -41,7 +43,7 @@ def load_weights(kind: type, backbone: str, num_labels: int | None = None) -> tu
     try:
         with quietly():
             model, report = kind.from_pretrained(resolve(backbone), dtype=torch.float32, trust_remote_code=False,
-                                                 output_loading_info=True, **head)
+                                                 output_loading_info=True, **head, **(quantization or {}))
     except (OSError, ValueError, SafetensorError) as error:
         raise UserError(f"backbone {backbone} cannot be loaded ({first_line(error)}); without a model hub, give a local folder: "
                         "--model.encoder.backbone FOLDER") from error

@@ -17,10 +17,11 @@ _HOLLOW: WeakKeyDictionary[nn.Module, nn.Module] = WeakKeyDictionary()
 def remember_whole(encoder: nn.Module) -> None:
     """To be called before the encoder is sharded: its buffers and settings are kept, of its parameters the shapes."""
     memo = {id(p): nn.Parameter(p.detach().to("meta"), p.requires_grad) for p in encoder.parameters()}
-    _HOLLOW[encoder] = _copy(encoder, memo)
+    _HOLLOW[encoder] = copy_of(encoder, memo)
 
 
-def _copy(encoder: nn.Module, memo: dict[int, object]) -> nn.Module:
+def copy_of(encoder: nn.Module, memo: dict[int, object]) -> nn.Module:
+    """A copy that shares the tokenizer, and whatever else `memo` puts in the place of a part, by the part's id."""
     if hasattr(encoder, "tokenizer"):                        # large, and nothing changes it
         memo[id(encoder.tokenizer)] = encoder.tokenizer
     return copy.deepcopy(encoder, memo)
@@ -50,4 +51,4 @@ def _gathered(sharded: nn.Module) -> nn.Module:
     # Cloned: with one process the whole tensor is the shard itself.
     filled = {id(p): nn.Parameter(weights[name].full_tensor().clone(), p.requires_grad)
               for name, p in hollow.named_parameters()}
-    return _copy(hollow, filled).to(next(iter(weights.values())).device)
+    return copy_of(hollow, filled).to(next(iter(weights.values())).device)

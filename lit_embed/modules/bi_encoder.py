@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from lit_embed.batches import PairBatch, Tokens
 from lit_embed.models import TextEncoder
+from lit_embed.modules.base_weights import leave_out_base, put_base_back
 from lit_embed.modules.log_by_set import log_by_set
 from lit_embed.modules.open_step import gradients_so_far, restore_gradients
 from lit_embed.modules.optimization import (LinearWarmupDecay, adamw, linear_schedule, steps_of_run,
@@ -89,10 +90,12 @@ class BiEncoder(pl.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict) -> None:
         checkpoint["random_state"] = random_state(self.device)
         checkpoint["gradients"] = gradients_so_far(self)
+        leave_out_base(self, checkpoint)
 
     def on_load_checkpoint(self, checkpoint: dict) -> None:
         if self._trainer is not None:                             # or 64-true would load its weights through float32
             self.trainer.precision_plugin.convert_module(self)
+        put_base_back(self, checkpoint)
         self.saved_random_state = checkpoint.get("random_state", {})
         self.saved_gradients = checkpoint.get("gradients", {})
 

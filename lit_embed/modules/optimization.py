@@ -64,9 +64,13 @@ def steps_of_run(trainer: pl.Trainer) -> float:
 
 
 def train_what_is_not_frozen(module: nn.Module) -> None:
-    """Train mode everywhere, except in parts whose every parameter was frozen on purpose: they stay in eval mode."""
+    """Train mode everywhere, except in parts whose every parameter was frozen on purpose: they stay in eval mode.
+
+    What adapters are trained beside is not of that kind: it drops out as it would if it were trained itself.
+    """
     module.train()
+    beside = {part for whole in module.modules() if hasattr(whole, "base_fingerprint") for part in whole.modules()}
     for part in module.modules():
         parameters = list(part.parameters())
-        if parameters and not any(p.requires_grad for p in parameters):
+        if parameters and part not in beside and not any(p.requires_grad for p in parameters):
             part.eval()

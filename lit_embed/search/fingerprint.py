@@ -15,6 +15,8 @@ def fingerprint(encoder: nn.Module) -> str:
     names = ("pooling", "normalization", "query_prefix", "document_prefix", "max_length")
     settings = {name: getattr(encoder, name, None) for name in names}
     settings["tokens"] = getattr(getattr(encoder, "tokenizer", None), "fingerprint", None)
+    if getattr(getattr(getattr(encoder, "backbone", None), "config", None), "is_causal", True) is False:
+        settings["is_causal"] = False               # a decoder's attention is no weight
     digest = hashlib.blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=16)
     for name, value in sorted(encoder.state_dict().items()):
         digest.update(name.encode())

@@ -5,7 +5,7 @@ import pytest
 
 from lit_embed.commands.open_model import open_encoder, open_scorer
 from lit_embed.errors import UserError
-from lit_embed.models import TextEncoder, TextPairScorer
+from lit_embed.models import Adaptation, Lora, TextEncoder, TextPairScorer
 
 
 @pytest.fixture
@@ -25,3 +25,9 @@ def test_encoders_and_cross_encoders_are_not_taken_for_each_other(model, toy_bac
         open_encoder(tmp_path / "scorer")
     with pytest.raises(UserError, match="no cross-encoder in"):
         open_scorer(tmp_path)
+
+
+def test_a_folder_of_adapters_is_a_model(toy_backbone, tmp_path):
+    encoder = TextEncoder(toy_backbone, max_length=32, adapt=Adaptation(lora=Lora(r=2)))
+    encoder.save_folder(tmp_path / "adapters")
+    np.testing.assert_allclose(open_encoder(tmp_path / "adapters").encode(["the cat"]), encoder.encode(["the cat"]), atol=1e-6)

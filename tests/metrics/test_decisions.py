@@ -4,9 +4,11 @@ import math
 
 import numpy as np
 import pytest
-from torchmetrics.functional.classification import binary_average_precision, multiclass_accuracy, multiclass_f1_score
+import torch
+from torchmetrics.functional.classification import (binary_auroc, binary_average_precision, multiclass_accuracy,
+                                                         multiclass_f1_score)
 
-from lit_embed.metrics import class_figures, two_class_figures
+from lit_embed.metrics import auc, class_figures, two_class_figures
 
 
 def naive_figures(scores, truth):
@@ -127,3 +129,16 @@ def test_classes_match_the_naive_loop_and_torchmetrics(present):
 def test_classes_of_a_diverged_model_or_of_nothing_are_nan():
     for scores in (np.array([[0.1, math.nan]]), np.zeros((0, 3))):
         assert all(math.isnan(value) for value in class_figures(scores, np.zeros(len(scores), dtype=int)).values())
+
+
+@pytest.mark.parametrize("count", [2, 7, 60])
+def test_auc_counts_every_true_pair_against_every_false_one(count):
+    rng = np.random.default_rng(count)
+    scores, truth = rng.integers(0, 9, count) / 8, np.arange(count) % 3 == 1                       # with draws
+    wins = [(a > b) + 0.5 * (a == b) for a in scores[truth] for b in scores[~truth]]
+    assert auc(scores, truth) == pytest.approx(sum(wins) / len(wins))
+    assert auc(scores, truth) == pytest.approx(float(binary_auroc(torch.from_numpy(scores), torch.from_numpy(truth).long())), abs=1e-6)
+
+
+def test_auc_of_one_kind_or_of_nan_is_nan():
+    assert all(math.isnan(auc(*each)) for each in [([1, 2], [1, 1]), ([1, 2], [0, 0]), ([math.nan, 1], [1, 0]), ([], [])])

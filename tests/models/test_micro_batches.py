@@ -2,7 +2,11 @@
 
 import pytest
 import torch
+from toys import toy_texts
 
+from lit_embed.batches import Tokens
+from lit_embed.errors import UserError
+from lit_embed.models import TextEncoder, TextPairScorer
 from lit_embed.models.micro_batches import as_many, in_micro_batches, micro_batches
 
 
@@ -87,3 +91,29 @@ def test_a_part_that_comes_twice_changes_neither_rows_nor_gradient(monkeypatch):
     rows.sum().backward()
     torch.testing.assert_close(weight.grad, 1 - weight.detach().tanh() ** 2)
     assert len(passes) == 8
+
+
+@pytest.mark.parametrize("architecture", ["bert", "smollm", "deberta"])
+def test_layer_by_layer_keeps_less_and_gives_the_same_gradient(architecture, backbone_folder):
+    """Dropout on: what is computed again drops the same."""
+    folder, kept = backbone_folder(architecture), {}
+
+    def gradient(recompute: str) -> torch.Tensor:
+        encoder = TextEncoder(folder, recompute=recompute).train()
+        ids, lengths, _ = encoder.tokenizer.tokenize(toy_texts(9))
+        tokens, saved = Tokens(torch.from_numpy(ids), torch.from_numpy(lengths).long()), []
+        torch.manual_seed(1)
+        with torch.autograd.graph.saved_tensors_hooks(lambda x: saved.append(x.numel()) or x, lambda x: x):
+            embeddings = encoder(tokens)
+        kept[recompute] = sum(saved)
+        (embeddings * torch.arange(32).cos()).sum().backward()
+        return torch.cat([weight.grad.flatten() for weight in encoder.parameters() if weight.grad is not None])
+
+    torch.testing.assert_close(gradient("layers"), gradient("never"), rtol=1e-5, atol=1e-6)
+    assert kept["layers"] < 0.5 * kept["never"]
+
+
+def test_an_architecture_that_cannot_is_one_line(backbone_folder):
+    for kind in (TextEncoder, TextPairScorer):
+        with pytest.raises(UserError, match="recompute layers: MPNet.* cannot"):
+            kind(backbone_folder("mpnet"), max_length=32, recompute="layers")

@@ -22,6 +22,12 @@ def test_a_base_model_keeps_thirty_four_bytes_a_layer_and_unit():
     assert fitting(10 * 10**9, BASE, 4) == pytest.approx(tokens / 2, abs=1024)
 
 
+def test_layers_that_compute_again_keep_their_input_and_one_of_them_all():
+    tokens = fitting(10 * 10**9, BASE, 2, again=True)
+    used = tokens * 768 * (12 * 2 + 34)
+    assert SHARE * 10**10 - 1024 * 768 * 58 < used <= SHARE * 10**10
+
+
 @pytest.mark.parametrize("free", [-5, 0, 1000])
 def test_a_full_gpu_still_does_something(free):
     assert fitting(free, BASE, 2) == LEAST

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from lit_embed.errors import UserError
+from lit_embed.models import Adaptation, Lora, TextEncoder
 from lit_embed.modules.optimization import LinearWarmupDecay, adamw, steps_of_run, train_what_is_not_frozen
 
 
@@ -67,3 +68,9 @@ def test_frozen_parts_stay_in_eval_mode():
     module[0].requires_grad_(False)
     train_what_is_not_frozen(module)
     assert [module[0][0].training, module[1][0].training, module[1][1].training] == [False, True, True]
+
+
+def test_what_adapters_are_trained_beside_drops_out_as_ever(toy_backbone):
+    encoder = TextEncoder(toy_backbone, adapt=Adaptation(lora=Lora(target_modules=["query"])))
+    train_what_is_not_frozen(encoder)
+    assert all(part.training for part in encoder.modules())

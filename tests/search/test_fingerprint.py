@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from lit_embed.models import TextEncoder
+from lit_embed.models import Adaptation, TextEncoder
 from lit_embed.search.fingerprint import fingerprint
 
 
@@ -24,3 +24,8 @@ def test_one_weight_or_one_setting_changes_it(encoder):
     changed = fingerprint(encoder)
     encoder.query_prefix = ""
     assert len({before, changed, fingerprint(encoder)}) == 3
+
+
+def test_the_way_a_decoder_looks_changes_it(backbone_folder):
+    found = {fingerprint(TextEncoder(backbone_folder("smollm"), adapt=Adaptation(bidirectional=both))) for both in (None, False, True)}
+    assert len(found) == 2
