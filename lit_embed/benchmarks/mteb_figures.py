@@ -5,7 +5,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 from lit_embed.benchmarks.mteb_model import MtebModel
-from lit_embed.benchmarks.mteb_tasks import mteb_package, parts
+from lit_embed.benchmarks.mteb_tasks import mteb_package, parts, without_bars
 
 if TYPE_CHECKING:
     from mteb.abstasks import AbsTask
@@ -20,7 +20,7 @@ def task_figures(model: MtebModel, task: "AbsTask") -> dict[str, float]:
     rows are left out.
     """
     options = {"batch_size": TEXTS, "show_progress_bar": False}
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), without_bars():
         # The logistic regression of the benchmark stops after 100 iterations, and a task that has a successor was asked for
         # by its name.
         warnings.filterwarnings("ignore", message="lbfgs failed to converge")

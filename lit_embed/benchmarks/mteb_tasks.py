@@ -7,7 +7,9 @@ The rows of a folder go through mteb's own loading, its transformations and its 
 """
 
 import difflib
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,7 +39,7 @@ ELSEWHERE = {"mteb/stsbenchmark-sts": Elsewhere("glue", "stsb", {"label": "score
 
 
 def mteb_package():
-    """The package, whose import takes seconds.
+    """The package, whose import takes seconds; of what it says only errors are shown.
 
     Raises
         UserError   it is not installed
@@ -46,6 +48,7 @@ def mteb_package():
         import mteb
     except ImportError as error:
         raise UserError(f'the benchmark needs the package mteb ({first_line(error)}): pip install "lit-embed[mteb]"') from error
+    logging.getLogger("mteb").setLevel(logging.ERROR)
     return mteb
 
 
@@ -105,10 +108,9 @@ def load(task: "AbsTask", data: str | None = None, told: Callable[[str], object]
         if part.data_loaded:
             continue
         source, where = part.metadata.dataset["path"], f"{part.metadata.name}: "
-        shown = datasets.is_progress_bar_enabled()
-        datasets.disable_progress_bars()
         try:
-            _read(part, data)
+            with without_bars():
+                _read(part, data)
             _check_splits(part)
         except UserError:
             raise
@@ -118,11 +120,20 @@ def load(task: "AbsTask", data: str | None = None, told: Callable[[str], object]
                 raise UserError(f"{where}{source} cannot be had from the Hub ({reason}): --data FOLDER reads it from "
                                 f"FOLDER/{source.rsplit('/', 1)[-1]}") from error
             raise UserError(f"{where}{_folder(part, data) or data} cannot be read as the Hub's {source} ({reason})") from error
-        finally:
-            if shown:
-                datasets.enable_progress_bars()
         if difference := _difference(part):
             told(where + difference)
+
+
+@contextmanager
+def without_bars() -> Iterator[None]:
+    """No bars of `datasets`, which has one for every small step."""
+    shown = datasets.is_progress_bar_enabled()
+    datasets.disable_progress_bars()
+    try:
+        yield
+    finally:
+        if shown:
+            datasets.enable_progress_bars()
 
 
 def _places(task: "AbsTask", data: str) -> list[Path]:

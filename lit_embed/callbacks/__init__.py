@@ -3,6 +3,7 @@
 from lit_embed.callbacks.hit_rate import HitRate
 from lit_embed.callbacks.mine_negatives import MineNegatives
 from lit_embed.callbacks.model_folder import ModelFolder
+from lit_embed.callbacks.mteb_evaluation import Mteb
 from lit_embed.callbacks.numerics import Numerics
 from lit_embed.callbacks.pair_scores import PairScores
 from lit_embed.callbacks.replay import Replay
@@ -12,5 +13,5 @@ from lit_embed.callbacks.search_index import SearchIndex
 from lit_embed.callbacks.spearman import Spearman
 from lit_embed.callbacks.throughput import Throughput
 
-__all__ = ["HitRate", "MineNegatives", "ModelFolder", "Numerics", "PairScores", "Replay", "Report", "Rerank",
+__all__ = ["HitRate", "MineNegatives", "ModelFolder", "Mteb", "Numerics", "PairScores", "Replay", "Report", "Rerank",
            "SearchIndex", "Spearman", "Throughput"]
