@@ -6,6 +6,7 @@ from lit_embed.callbacks.hit_rate import HitRate
 from lit_embed.callbacks.image_text_recall import ImageTextRecall
 from lit_embed.callbacks.mine_negatives import MineNegatives
 from lit_embed.callbacks.model_folder import ModelFolder
+from lit_embed.callbacks.mteb_evaluation import Mteb
 from lit_embed.callbacks.numerics import Numerics
 from lit_embed.callbacks.pair_scores import PairScores
 from lit_embed.callbacks.replay import Replay
@@ -15,5 +16,5 @@ from lit_embed.callbacks.search_index import SearchIndex
 from lit_embed.callbacks.spearman import Spearman
 from lit_embed.callbacks.throughput import Throughput
 
-__all__ = ["Dimensions", "Guide", "HitRate", "ImageTextRecall", "MineNegatives", "ModelFolder", "Numerics", "PairScores",
-           "Replay", "Report", "Rerank", "SearchIndex", "Spearman", "Throughput"]
+__all__ = ["Dimensions", "Guide", "HitRate", "ImageTextRecall", "MineNegatives", "ModelFolder", "Mteb", "Numerics",
+           "PairScores", "Replay", "Report", "Rerank", "SearchIndex", "Spearman", "Throughput"]

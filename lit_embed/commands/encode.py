@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lit_embed.commands.encode_shards import Place, encode_shards
-from lit_embed.commands.open_model import add_precision, open_encoder
+from lit_embed.commands.open_model import add_precision, open_encoder, tell_cost
 from lit_embed.commands.pictures import pictures_meant
 from lit_embed.data.image_stream import ImageStream
 from lit_embed.data.passage_stream import PassageStream
@@ -69,6 +69,7 @@ def to_folder(options: argparse.Namespace, place: Place) -> None:
     stream.count()                                           # a mistake in --input shows before a model is loaded
     encoder = open_encoder(options.model, precision=options.precision, device=place.device())
     encode_shards(options, encoder, stream, place)
+    tell_cost(encoder)
 
 
 def parser() -> argparse.ArgumentParser:

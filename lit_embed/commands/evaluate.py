@@ -4,6 +4,7 @@
     lit-embed evaluate --model checkpoints/mine/model --base e5-small-ko --cross-encoder checkpoints/reranker/model \\
         --data klue/klue --name mrc --questions 1000 --json result.json --plot result.png
     lit-embed evaluate --model FOLDER --data pairs.parquet --query Q --document answer --k 1 3 10
+    lit-embed evaluate --model FOLDER --base openai:text-embedding-3-small --data scifact      (key in OPENAI_API_KEY)
 
 The data are corpus, queries and qrels as in BEIR (parquet, jsonl, tsv; a folder or a Hub data set), or rows of a
 question and the passage that answers it. Systems: bm25, base (--base), dense (--model), hybrid (both ranked into one
@@ -22,6 +23,7 @@ from lit_embed.data.notice import notice
 from lit_embed.data.read_retrieval_set import read_retrieval_set
 from lit_embed.errors import UserError
 from lit_embed.files import write_beside
+from lit_embed.models.endpoint_name import is_endpoint
 from lit_embed.run.messages import quiet
 from lit_embed.run.retrieval_figures import DEEP, report
 from lit_embed.run.retrieval_systems import RERANK, run_systems
@@ -38,8 +40,8 @@ def run(arguments: list[str]) -> None:
     ks = chosen_ks(options, len(asked.passages))
     models = {"base": options.base, "dense": options.model}
     needed = [name for name in models if any(needs(system, name) for system in systems)]
-    encoders = {name: partial(open_encoder(models[name], options.max_length, options.precision).encode, progress=True)
-                for name in needed}
+    opened = {name: open_encoder(models[name], options.max_length, options.precision) for name in needed}
+    encoders = {name: partial(encoder.encode, progress=True) for name, encoder in opened.items()}
     rerank = any(name.endswith(RERANK) for name in systems)
     score = open_reranker(options.cross_encoder, options.precision) if rerank else None
     retrieve = candidates(options, asked)
@@ -48,7 +50,8 @@ def run(arguments: list[str]) -> None:
     folders = {name: models[name] for name in needed} | ({"rerank": options.cross_encoder} if score else {})
     result = report(found, asked, ks, options.bootstrap, options.seed) | {
         "data": options.data, "models": folders, "retrieve": retrieve, "keep": options.keep, "k": list(ks),
-        "resamples": options.bootstrap, "seed": options.seed, "precision": options.precision}
+        "resamples": options.bootstrap, "seed": options.seed, "precision": options.precision,
+        "endpoints": {name: encoder.spending() for name, encoder in opened.items() if is_endpoint(models[name])}}
     finish(result, options)
 
 

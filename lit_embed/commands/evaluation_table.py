@@ -66,12 +66,18 @@ def notes(result: dict) -> list[str]:
         lines.append(f"uncut: an answer anywhere among the {result['retrieve']} candidates counts, which no re-ranking "
                      f"can change: it is the HitRate@{result['retrieve']} of what was retrieved")
     lines += [f"{name}: {folder}" for name, folder in result["models"].items()]
+    lines += [f"{name}: {_spending(**spending)}" for name, spending in result.get("endpoints", {}).items()]
     for name in ("bm25", *result["models"]):
         if seconds := systems.get(name, {}).get("corpus_seconds"):
             lines.append(f"corpus, once, {name}: {seconds:.1f} s, {result['passages'] / seconds:,.0f} passages/s")
     for pair, apart in result["differences"].items():
         lines.append(f"{label(f'ndcg@{k}')}, {pair}: {_difference(**apart[f'ndcg@{k}'])}")
     return lines
+
+
+def _spending(tokens: int, dollars: float | None, texts: int, texts_from_cache: int) -> str:
+    cost = "" if dollars is None else f", ${dollars:,.6f}"
+    return f"{tokens:,} tokens{cost} for {texts:,} texts; {texts_from_cache:,} were in the cache"
 
 
 def _figure(system: dict, name: str) -> str:

@@ -21,7 +21,7 @@ import numpy as np
 
 from lit_embed.commands.index_changes import change
 from lit_embed.commands.index_progress import IndexProgress, embedding_by
-from lit_embed.commands.open_model import add_precision, open_encoder
+from lit_embed.commands.open_model import add_precision, open_encoder, place_of, tell_cost
 from lit_embed.commands.pictures import embedding_pictures_by, pictures_meant
 from lit_embed.data.image_stream import ImageStream
 from lit_embed.data.passage_stream import PassageStream
@@ -96,7 +96,7 @@ def build(options: argparse.Namespace) -> None:
         options.input, options.name, options.split, options.column, options.title_column, options.id_column, options.on_bad_row)
     total = (encoded or stream).count()                      # a mistake in --input shows before a model is loaded
     encoder = open_encoder(options.model, precision=options.precision)
-    plan = Plan(fingerprint(encoder), str(Path(options.model).resolve()), options.role, options.precision,
+    plan = Plan(fingerprint(encoder), place_of(options.model), options.role, options.precision,
                 options.kind, options.similarity, options.effort, options.device)
     plan.check()
     if encoded:
@@ -110,6 +110,7 @@ def build(options: argparse.Namespace) -> None:
         else:
             blocks, encode = stream.blocks(options.block), embedding_by(encoder, options.role, options.batch_tokens, progress.embedded)
         recall = build_index(blocks, encode, output, plan, questions, progress.told)
+    tell_cost(encoder)
     report(output, recall, questions, time.perf_counter() - started)
 
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from lit_embed.commands.index_progress import IndexProgress, embedding_by
-from lit_embed.commands.open_model import open_encoder
+from lit_embed.commands.open_model import open_encoder, tell_cost
 from lit_embed.data.passage_stream import PassageStream
 from lit_embed.data.stream_file import has_columns
 from lit_embed.errors import UserError
@@ -64,4 +64,5 @@ def add(index: Index, options: argparse.Namespace) -> None:
     index.check_model(fingerprint(encoder), encoder.width)
     with IndexProgress(len(texts)) as progress:
         embeddings = embedding_by(encoder, index.role, options.batch_tokens, progress.embedded)(texts)
+    tell_cost(encoder)
     index.add(embeddings, texts, ids)

@@ -1,6 +1,7 @@
 """Which model is meant by --model: one place that opens whatever embeds or scores, for every command."""
 
 import argparse
+import sys
 from pathlib import Path
 from typing import get_args
 
@@ -8,13 +9,20 @@ import torch
 
 from lit_embed.errors import UserError
 from lit_embed.models import ImageTextEncoder, ImageTextTowers, TextEncoder, TextPairScorer
+from lit_embed.models.endpoint import Endpoint
+from lit_embed.models.endpoint_name import is_endpoint
 from lit_embed.models.image_text_towers import holds_images_and_texts, open_image_text
 from lit_embed.models.inference import Precision
 
 
 def open_encoder(folder: str | Path, max_length: int | None = None, precision: Precision = "float32",
-                 device: torch.device | str | None = None) -> TextEncoder | ImageTextEncoder | ImageTextTowers:
-    """The model of a folder, on the GPU if there is one; max_length cuts texts elsewhere than the folder says."""
+                 device: torch.device | str | None = None) -> TextEncoder | ImageTextEncoder | ImageTextTowers | Endpoint:
+    """The model of a folder, on the GPU if there is one; max_length cuts texts elsewhere than the folder says.
+
+    openai:MODEL and openai:MODEL@URL are models behind an endpoint, which encode texts alike.
+    """
+    if is_endpoint(folder):
+        return Endpoint.from_name(str(folder))
     if not any((Path(folder) / name).is_file() for name in ("config.json", "modules.json", "adapter_config.json")):
         raise UserError(f"no model in {folder}: give <run>/model or another folder with a config.json")
     changes = {} if max_length is None else {"max_length": max_length}
@@ -22,6 +30,17 @@ def open_encoder(folder: str | Path, max_length: int | None = None, precision: P
     encoder = kind(folder, **changes).to(device or device_here())
     encoder.precision = precision
     return encoder
+
+
+def place_of(model: str | Path) -> str:
+    """How an index remembers its model: the folder from wherever it is searched, or the name of an endpoint."""
+    return str(model) if is_endpoint(model) else str(Path(model).resolve())
+
+
+def tell_cost(encoder: TextEncoder | Endpoint) -> None:
+    """What an endpoint has cost, on standard error; a model of this machine says nothing."""
+    if isinstance(encoder, Endpoint):
+        print(encoder.spent(), file=sys.stderr)
 
 
 def open_scorer(folder: str | Path, precision: Precision = "float32") -> TextPairScorer:

@@ -11,6 +11,7 @@ import yaml
 
 from lit_embed.errors import UserError, first_line
 from lit_embed.models import TextEncoder
+from lit_embed.models.endpoint_name import is_endpoint
 from lit_embed.run.run_folder import CONFIG, INDEX, MODEL
 from lit_embed.search import Bm25, Index, distinct
 from lit_embed.search.bm25 import identity
@@ -25,12 +26,12 @@ class SearchFolder:
     """Where the parts are.
 
     index   folder of vectors and texts; a run may not have it yet
-    model   folder of the encoder, None where nobody said
+    model   folder of the encoder, or the name of an endpoint; None where nobody said
     run     the run that these belong to, None for an index by itself
     """
 
     index: Path
-    model: Path | None
+    model: Path | str | None
     run: Path | None
 
 
@@ -60,7 +61,7 @@ def find(name: str, root: str, model: str | None = None) -> SearchFolder:
         holds = f"{root} holds {', '.join(runs)}" if runs else f"{root} holds no finished run"
         raise UserError(f"no run or index {name!r}: {holds}")
     if (folder / SETTINGS).is_file() or (folder / TEXTS).is_file():
-        return SearchFolder(folder, Path(model) if model else _model_of(folder), None)
+        return SearchFolder(folder, _place(model) if model else _model_of(folder), None)
     if not (folder / MODEL).is_dir():
         raise UserError(f"{folder} holds no model: a run leaves one when training ends, and `lit-embed index` makes a "
                         "folder that can be searched by itself")
@@ -69,12 +70,18 @@ def find(name: str, root: str, model: str | None = None) -> SearchFolder:
     return SearchFolder(folder / INDEX, folder / MODEL, folder)
 
 
-def _model_of(index: Path) -> Path | None:
+def _place(model: str) -> Path | str:
+    return model if is_endpoint(model) else Path(model)
+
+
+def _model_of(index: Path) -> Path | str | None:
     """The folder of the model that an index names; an index inside a run lies beside it."""
     try:
         named = read_settings(index)["model_folder"] if (index / SETTINGS).is_file() else ""
     except (ValueError, OSError) as error:
         raise UserError(f"the search index in {index} cannot be read ({first_line(error)}): build it again") from error
+    if is_endpoint(named):
+        return named
     places = [Path(named), index / named] if named else []
     return next((each for each in [*places, index.parent / MODEL] if each.is_dir()), Path(named) if named else None)
 
