@@ -60,7 +60,7 @@ def folders(options: argparse.Namespace) -> tuple[Path, SearchFolder | None]:
     if found is not None and found.run and not found.index.is_dir():
         found = None                                         # a server does not begin with embedding what a run was trained on
     if options.base and found is None:
-        raise UserError("--base searches the documents that the model searches, and there is no index: give one with --index FOLDER")
+        raise UserError("--base searches what the model searches, and there is no index: give one with --index FOLDER")
     return model, found
 
 
@@ -74,8 +74,8 @@ def open_parts(options: argparse.Namespace, model: Path, found: SearchFolder | N
     if options.cross_encoder:
         scorer = open_scorer(options.cross_encoder, options.precision)
         if scorer.num_labels != 1:
-            raise UserError(f"--cross-encoder {options.cross_encoder} gives {scorer.num_labels} scores a pair: re-ranking needs one "
-                            "that was trained with num_labels 1")
+            raise UserError(f"--cross-encoder {options.cross_encoder} gives {scorer.num_labels} scores a pair: re-ranking needs "
+                            "one that was trained with num_labels 1")
         scorer = name_of(options.cross_encoder), scorer
     if found is not None:
         index, vectors = open_index(found, encoder), None

@@ -23,7 +23,7 @@ def parser(docstring: str) -> argparse.ArgumentParser:
                       help="names in the Host header that are let in beside those of this machine, such as a proxy's")
     made.add_argument("--index", metavar="FOLDER", help="documents to search (default: those of the run, if it left an index)")
     made.add_argument("--cross-encoder", metavar="FOLDER", help="re-ranks")
-    made.add_argument("--base", metavar="FOLDER", help="a model to compare with; embeds the documents once, kept in the index's folder")
+    made.add_argument("--base", metavar="FOLDER", help="a model to compare with; embeds the documents once")
     made.add_argument("--max-texts", type=int, default=Limits.texts, help=f"in one request (default {Limits.texts:,})")
     made.add_argument("--max-body-mb", type=int, default=Limits.body >> 20, help=f"of one request (default {Limits.body >> 20})")
     made.add_argument("--max-requests", type=int, default=Limits.requests,

@@ -26,8 +26,8 @@ def open_base_index(folder: Path, index: Index, encoder: TextEncoder) -> Index:
     if kept is not None:
         return kept
     if len(index) > MOST:
-        raise UserError(f"--base would embed {len(index):,} documents before the server starts, {MOST:,} at most: leave it out, or serve "
-                        "an index that the base model made beside this one")
+        raise UserError(f"--base would embed {len(index):,} documents before the server starts, {MOST:,} at most: leave it out, or "
+                        "serve an index that the base model made beside this one")
     print(f"embedding {len(index):,} documents with the base model, once", file=sys.stderr)
     texts = list(index.texts)
     base = Index.build(encoder.encode(texts, "document", progress=True), texts, made_by, "flat", index.similarity, list(index.ids))

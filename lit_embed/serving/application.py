@@ -101,7 +101,8 @@ def in_a_sentence() -> dict:
 
     async def no_route(request, error: HTTPException) -> JSONResponse:
         there = f"there are {', '.join(f'POST {path}' for path in POSTED)}, {', '.join(f'GET {path}' for path in READ)}"
-        return answer(Refusal(error.status_code, f"no {request.method} {request.url.path[:80]} here: {there}", code="unknown_route"))
+        said = f"no {request.method} {request.url.path[:80]} here: {there}"
+        return answer(Refusal(error.status_code, said, code="unknown_route"))
 
     async def users_mistake(_, error: UserError) -> JSONResponse:
         return answer(Refusal(500, str(error)))

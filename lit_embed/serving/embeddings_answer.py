@@ -31,7 +31,8 @@ async def embeddings(served: Served, body: bytes) -> bytes:
     encoding = fields.choice("encoding_format", ("float", "base64"))
     width = fields.whole("dimensions", None, served.model.width)
     vectors, tokens = await served.model.embed(texts, role)
-    return await asyncio.to_thread(written, vectors if width is None else shortened(vectors, width), tokens, encoding, served.model.name)
+    vectors = vectors if width is None else shortened(vectors, width)
+    return await asyncio.to_thread(written, vectors, tokens, encoding, served.model.name)
 
 
 def texts_of(fields: Fields) -> list[str]:

@@ -49,8 +49,8 @@ class Exchange:
             await send_refusal(refusal, counted)
         except TimeoutError:
             if status == LEFT:                            # nothing was sent yet
-                await send_refusal(Refusal(504, f"no answer within {self.limits.timeout:g} s: send fewer texts at a time", code="timeout"),
-                                   counted)
+                said = f"no answer within {self.limits.timeout:g} s: send fewer texts at a time"
+                await send_refusal(Refusal(504, said, code="timeout"), counted)
         finally:
             route = scope["path"] if scope["path"] in self.routes else "other"
             self.metrics.requests.add(1, route, str(status))

@@ -49,8 +49,8 @@ class Fields:
         if not isinstance(values, list) or not values:
             raise Refusal(400, f"{name} is {_kind(values)}, a list with one text at least is expected", name)
         if len(values) > self.limits.texts:
-            raise Refusal(400, f"{name} holds {len(values):,} texts, a request may hold {self.limits.texts:,}: send them in several",
-                          name, "too_many_texts")
+            raise Refusal(400, f"{name} holds {len(values):,} texts, a request may hold {self.limits.texts:,}: send several", name,
+                          "too_many_texts")
         return values
 
     def checked(self, text: object, place: str) -> str:

@@ -31,8 +31,8 @@ class Guard:
         """
         host = host_name(headers.get(b"host", b"").decode("latin-1"))
         if self.hosts is not None and host not in self.hosts:
-            raise Refusal(403, f"the Host header says {host[:80]!r}, this server is {', '.join(sorted(self.hosts))}: another name is "
-                          "let in by --allowed-host NAME", code="unknown_host")
+            raise Refusal(403, f"the Host header says {host[:80]!r}, this server is {', '.join(sorted(self.hosts))}: another name "
+                          "is let in by --allowed-host NAME", code="unknown_host")
         if self.token is not None and path not in OPEN and not self._bears_token(headers.get(b"authorization", b"")):
             raise Refusal(401, "a token is needed: Authorization: Bearer TOKEN, with the one in the server's LIT_EMBED_TOKEN",
                           code="invalid_api_key", headers={"WWW-Authenticate": "Bearer"})

@@ -9,7 +9,7 @@ FILE = Path(__file__).with_name("page.html")
 
 
 def page() -> tuple[str, str]:
-    """The page, and its Content-Security-Policy: this script and this style by their hashes, requests to this server, nothing else."""
+    """The page, and its Content-Security-Policy: this script and style by their hashes, requests to this server, no more."""
     html = FILE.read_text(encoding="utf8")
     script, style = (_hash(re.search(rf"<{tag}>(.*?)</{tag}>", html, re.DOTALL).group(1)) for tag in ("script", "style"))
     return html, (f"default-src 'none'; script-src '{script}'; style-src '{style}'; connect-src 'self'; img-src data:; "

@@ -68,9 +68,10 @@ class Metrics:
     """Everything that is counted."""
 
     def __init__(self):
-        self.requests = Counter("lit_embed_requests_total", "Requests by route and status; 499: the client left.", "route", "status")
-        self.seconds = Histogram("lit_embed_request_seconds", "From the first byte of a request to the last of its answer.", SECONDS,
-                                 "route")
+        self.requests = Counter("lit_embed_requests_total", "Requests by route and status; 499: the client left.", "route",
+                                "status")
+        self.seconds = Histogram("lit_embed_request_seconds", "From the first byte of a request to the last of its answer.",
+                                 SECONDS, "route")
         self.texts = Counter("lit_embed_texts_total", "Texts embedded, pairs scored.", "work")
         self.tokens = Counter("lit_embed_tokens_total", "Their tokens.", "work")
         self.truncated = Counter("lit_embed_truncated_texts_total", "Texts longer than the model reads.")

@@ -33,8 +33,9 @@ async def rerank_documents(served: Served, body: bytes) -> bytes:
     if not np.isfinite(scores).all():
         raise Refusal(500, "the cross-encoder gives NaN or infinite scores: its training diverged")
     order = np.argsort(-scores, kind="stable")[:keep].tolist()               # equal scores keep the order of the request
-    results = [{"index": place, "relevance_score": float(scores[place])} | ({"document": {"text": documents[place]}} if shown else {})
-               for place in order]
+    results = [{"index": place, "relevance_score": float(scores[place])} for place in order]
+    if shown:
+        results = [each | {"document": {"text": documents[each["index"]]}} for each in results]
     content = {"model": served.scorer.name, "results": results, "usage": {"total_tokens": tokens}}
     return json.dumps(content, ensure_ascii=False).encode()
 

@@ -100,8 +100,11 @@ async def in_a_better_order(served: Served, query: str, found: Ranking, keep: in
     texts = await served.search(lambda: list(dict.fromkeys(corpus.index.text(place) for place in places[0].tolist() if place >= 0)))
     scores, _ = await served.scorer.score(query, texts)
     known = dict(zip(texts, scores))
-    return await served.search(rerank, lambda pairs: np.array([known[text] for _, text in pairs]), [query], places, corpus.index.text,
-                               keep)
+
+    def score(pairs: list[tuple[str, str]]) -> np.ndarray:
+        return np.array([known[text] for _, text in pairs])
+
+    return await served.search(rerank, score, [query], places, corpus.index.text, keep)
 
 
 def described(corpus: Corpus, query: str, ranking: Ranking) -> list[dict]:

@@ -85,8 +85,9 @@ class Served:
     base            (name, encoder) of the vectors in corpus.base, or None
     """
 
-    def __init__(self, name: str, encoder: TextEncoder, corpus: Corpus | None = None, scorer: tuple[str, TextPairScorer] | None = None,
-                 base: tuple[str, TextEncoder] | None = None, limits: Limits = Limits()):
+    def __init__(self, name: str, encoder: TextEncoder, corpus: Corpus | None = None,
+                 scorer: tuple[str, TextPairScorer] | None = None, base: tuple[str, TextEncoder] | None = None,
+                 limits: Limits = Limits()):
         self.limits, self.metrics, self.corpus = limits, Metrics(), corpus
         self._thread = ModelThread(limits, self.metrics)
         self.model = EmbeddingModel(name, encoder, self._thread)

@@ -90,7 +90,8 @@ def test_beyond_this_machine_it_warns_unless_there_is_a_token(folder, capsys, se
 
 
 @pytest.mark.parametrize(("options", "words"), [
-    (["nothing"], "holds tiny"), (["tiny", "--index", "gone"], "no run or index 'gone'"), (["tiny", "--cross-encoder", "gone"], "gone"),
+    (["nothing"], "holds tiny"), (["tiny", "--index", "gone"], "no run or index 'gone'"),
+    (["tiny", "--cross-encoder", "gone"], "gone"),
     (["tiny", "--cross-encoder", "classes"], "3 scores a pair"), (["tiny", "--base", "gone"], "no model in gone"),
     (["checkpoints/tiny/model", "--base", "base"], "--index FOLDER"), (["base", "--index", "checkpoints/tiny/index"], "another"),
     (["tiny", "--max-texts", "0"], "--max-texts 0"), (["tiny", "--cross-encoder", "checkpoints/tiny/model"], "head"),

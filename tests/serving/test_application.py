@@ -26,7 +26,8 @@ def test_about_says_which_parts_there_are(client, bare):
     assert bare.get("/health").json == {"status": "ok"}
 
 
-@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nothing", 404), ("GET", "/v1/embeddings", 405), ("POST", "/health", 405),
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nothing", 404), ("GET", "/v1/embeddings", 405),
+                                                        ("POST", "/health", 405),
                                                         ("DELETE", "/v1/models", 405), ("GET", "/../../etc/passwd", 404)])
 def test_an_unknown_route_is_answered_with_those_that_there_are(client, method, path, status):
     answer = client.ask(method, path, {} if method == "POST" else None)

@@ -57,11 +57,14 @@ def test_fifty_requests_at_once_get_what_each_would_get_alone(client, encoder):
     ({}, 400, "'input' is missing"), ({"input": []}, 400, "an empty list"), ({"input": ""}, 400, "input is an empty text"),
     ({"input": ["a", ""]}, 400, "input[1] is an empty text"), ({"input": [1, 2]}, 400, "token ids"),
     ({"input": [[1, 2]]}, 400, "check_embedding_ctx_length=False"), ({"input": {"a": 1}}, 400, "input is an object"),
-    ({"input": ["a", None]}, 400, "input[1] is null"), ({"input": ["a"] * 61}, 400, "61 texts"), ({"input": "a" * 2001}, 400, "2,001 letters"),
-    ({"input": "\ud800"}, 400, "surrogate"), ({"input": "a", "model": "gpt"}, 404, "'toy'"), ({"input": "a", "model": ["x"]}, 404, "toy"),
+    ({"input": ["a", None]}, 400, "input[1] is null"), ({"input": ["a"] * 61}, 400, "61 texts"),
+    ({"input": "a" * 2001}, 400, "2,001 letters"),
+    ({"input": "\ud800"}, 400, "surrogate"), ({"input": "a", "model": "gpt"}, 404, "'toy'"),
+    ({"input": "a", "model": ["x"]}, 404, "toy"),
     ({"input": "a", "dimensions": 33}, 400, "1 to 32"), ({"input": "a", "dimensions": True}, 400, "dimensions is true"),
     ({"input": "a", "dimensions": 0}, 400, "dimensions is 0"), ({"input": "a", "encoding_format": "int8"}, 400, "float, base64"),
-    ({"input": "a", "input_type": "title"}, 400, "text, query, document"), ({"input": "a", "input_type": ["query"]}, 400, "input_type"),
+    ({"input": "a", "input_type": "title"}, 400, "text, query, document"),
+    ({"input": "a", "input_type": ["query"]}, 400, "input_type"),
     ({"input": "a", "dimension": 3}, 400, "unknown field 'dimension'")])
 def test_a_mistake_is_a_sentence_that_names_the_field(client, fields, status, words):
     answer = client.post("/v1/embeddings", **fields)

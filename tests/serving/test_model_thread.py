@@ -84,7 +84,8 @@ def test_kinds_of_work_take_turns_and_never_mix():
     first, second = Work("first", double), Work("second", double)
 
     async def scenario(thread: ModelThread) -> None:
-        tasks = [asyncio.create_task(thread.run(first, [1] * 25, [1] * 25)), asyncio.create_task(thread.run(second, [2] * 12, [1] * 12))]
+        tasks = [asyncio.create_task(thread.run(work, [item] * count, [1] * count))
+                 for work, item, count in ((first, 1, 25), (second, 2, 12))]
         await asyncio.sleep(0)
         double.go.set()
         assert await asyncio.gather(*tasks) == [[2] * 25, [4] * 12]

@@ -14,8 +14,9 @@ def test_a_histogram_counts_what_is_at_most_each_bound():
     histogram = Histogram("seconds", "Times.", (0.1, 1.0), "route")
     for value in (0.05, 0.1, 0.5, 7):
         histogram.observe(value, "/a")
-    assert list(histogram.lines()) == ['seconds_bucket{route="/a",le="0.1"} 2', 'seconds_bucket{route="/a",le="1"} 3',
-                                       'seconds_bucket{route="/a",le="+Inf"} 4', 'seconds_sum{route="/a"} 7.65', 'seconds_count{route="/a"} 4']
+    assert list(histogram.lines()) == [
+        'seconds_bucket{route="/a",le="0.1"} 2', 'seconds_bucket{route="/a",le="1"} 3', 'seconds_bucket{route="/a",le="+Inf"} 4',
+        'seconds_sum{route="/a"} 7.65', 'seconds_count{route="/a"} 4']
 
 
 def test_a_gauge_says_what_is_so_now():

@@ -34,9 +34,12 @@ def test_equal_documents_keep_their_order(client):
 @pytest.mark.parametrize(("fields", "status", "words"), [
     ({"documents": ["a"]}, 400, "'query' is missing"), ({"query": " ", "documents": ["a"]}, 400, "query is empty"),
     ({"query": "a"}, 400, "'documents' is missing"), ({"query": "a", "documents": "b"}, 400, "documents is a text"),
-    ({"query": "a", "documents": []}, 400, "an empty list"), ({"query": "a", "documents": ["b", 3]}, 400, "documents[1] is a number"),
-    ({"query": "a", "documents": [{"title": "b"}]}, 400, "documents[0] is an object"), ({"query": "a", "documents": ["b"] * 61}, 400, "61"),
-    ({"query": "a", "documents": ["b"], "top_n": 0}, 400, "top_n is 0"), ({"query": "a", "documents": ["b"], "model": "x"}, 404, "'judge'"),
+    ({"query": "a", "documents": []}, 400, "an empty list"),
+    ({"query": "a", "documents": ["b", 3]}, 400, "documents[1] is a number"),
+    ({"query": "a", "documents": [{"title": "b"}]}, 400, "documents[0] is an object"),
+    ({"query": "a", "documents": ["b"] * 61}, 400, "61"),
+    ({"query": "a", "documents": ["b"], "top_n": 0}, 400, "top_n is 0"),
+    ({"query": "a", "documents": ["b"], "model": "x"}, 404, "'judge'"),
     ({"query": "a", "documents": ["b"], "return_documents": 1}, 400, "true or false")])
 def test_a_mistake_is_a_sentence(client, fields, status, words):
     answer = client.post("/rerank", **fields)

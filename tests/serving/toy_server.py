@@ -43,7 +43,8 @@ class Answer:
 class Client:
     port: int
 
-    def ask(self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None, timeout: float = 30) -> Answer:
+    def ask(self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None,
+            timeout: float = 30) -> Answer:
         """`body`: bytes as they are, anything else as JSON."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         content = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
