@@ -18,7 +18,7 @@ class Limits:
 
     texts: int = 2_048
     letters: int = 100_000
-    body: int = 16 * 1024 * 1024
+    body: int = 8 * 1024 * 1024
     requests: int = 256
     batch_tokens: int = 4_096
     wait: float = 0.003

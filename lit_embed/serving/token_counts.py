@@ -6,17 +6,20 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from lit_embed.models.pair_tokenizer import PairTokenizer
+from lit_embed.models.tokenizer import TextTokenizer
+
 LETTERS_A_TOKEN = 4         # of a model that shows no tokenizer
 
 
 class TokenCounter:
     """Counts with a copy of a model's tokenizer, in a thread of its own: a fast tokenizer serves one thread at a time.
 
-    tokenizer   a TextTokenizer or PairTokenizer; None: tokens are guessed from letters
+    tokenizer   of any other kind, or None: tokens are guessed from letters
     """
 
-    def __init__(self, tokenizer: object | None):
-        self._tokenizer = copy.deepcopy(tokenizer)
+    def __init__(self, tokenizer: TextTokenizer | PairTokenizer | None):
+        self._tokenizer = copy.deepcopy(tokenizer) if isinstance(tokenizer, TextTokenizer | PairTokenizer) else None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="tokens")
 
     async def count(self, texts: list[str], prefix: str = "") -> tuple[np.ndarray, int]:
