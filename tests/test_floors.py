@@ -9,7 +9,7 @@ ROOT = Path(__file__).parent.parent / "lit_embed"
 FLOORS = {"errors": 0, "files": 0, "batches": 0, "distributed": 0,   # these four stand below all rooms
           "metrics": 1, "models": 1, "search": 1, "benchmarks": 1,
           "losses": 2, "data": 2, "callbacks": 2,
-          "modules": 3, "run": 3,
+          "modules": 3, "run": 3, "serving": 3,
           "commands": 4, "cli": 5}                                   # the door: it calls a command by its name
 
 
