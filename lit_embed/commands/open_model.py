@@ -9,6 +9,7 @@ import torch
 from lit_embed.errors import UserError
 from lit_embed.models import TextEncoder, TextPairScorer
 from lit_embed.models.inference import Precision
+from lit_embed.models.onnx_encoder import is_onnx, open_onnx
 
 
 def open_encoder(folder: str | Path, max_length: int | None = None, precision: Precision = "float32",
@@ -16,6 +17,8 @@ def open_encoder(folder: str | Path, max_length: int | None = None, precision: P
     """The model of a folder, on the GPU if there is one; max_length cuts texts elsewhere than the folder says."""
     if not (Path(folder) / "config.json").is_file() and not (Path(folder) / "modules.json").is_file():
         raise UserError(f"no model in {folder}: give <run>/model or another folder with a config.json")
+    if is_onnx(folder):
+        return open_onnx(folder, max_length, precision)
     changes = {} if max_length is None else {"max_length": max_length}
     encoder = TextEncoder.from_folder(folder, **changes).to(device or device_here())
     encoder.precision = precision
