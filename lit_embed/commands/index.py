@@ -7,8 +7,8 @@
     lit-embed index --output index --remove 17,23                         or a file with an id a line
 
 Killed and started again, it goes on where it was. Kinds: flat and int8 look at every vector (int8 in a quarter of the
-memory), ivf at the nearest of many lists, ivf-pq at lists of short codes, hnsw walks a graph. auto takes flat up to
-100,000 passages, ivf up to 5 million, ivf-pq beyond.
+memory), binary at the signs of every vector and then at the int8 of the nearest, ivf at the nearest of many lists, ivf-pq
+at lists of short codes, hnsw walks a graph. auto takes flat up to 100,000 passages, ivf up to 5 million, ivf-pq beyond.
 """
 
 import argparse
@@ -66,7 +66,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--on-bad-row", choices=["error", "skip"], default="error", help="for a row without text or id")
     made.add_argument("--kind", choices=["auto", *KINDS], default="auto", help="kind of index (default auto: by size)")
     made.add_argument("--similarity", choices=list(METRICS), default="cosine", help="of vectors (default cosine)")
-    made.add_argument("--effort", type=int, help="how hard a search looks: lists of ivf and ivf-pq, candidates of hnsw")
+    made.add_argument("--effort", type=int, help="how hard a search looks: lists of ivf and ivf-pq, candidates of hnsw, "
+                      "candidates for each result of binary")
     made.add_argument("--role", choices=["text", "query", "document"], default="document",
                       help="whose prefix goes before each text (default document)")
     made.add_argument("--queries", metavar="FILE", help="real questions to measure recall with, read as --input is")

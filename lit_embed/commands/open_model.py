@@ -13,6 +13,7 @@ from lit_embed.models.endpoint import Endpoint
 from lit_embed.models.endpoint_name import is_endpoint
 from lit_embed.models.image_text_towers import holds_images_and_texts, open_image_text
 from lit_embed.models.inference import Precision
+from lit_embed.models.onnx_encoder import is_onnx, open_onnx
 
 
 def open_encoder(folder: str | Path, max_length: int | None = None, precision: Precision = "float32",
@@ -25,6 +26,8 @@ def open_encoder(folder: str | Path, max_length: int | None = None, precision: P
         return Endpoint.from_name(str(folder))
     if not any((Path(folder) / name).is_file() for name in ("config.json", "modules.json", "adapter_config.json")):
         raise UserError(f"no model in {folder}: give <run>/model or another folder with a config.json")
+    if is_onnx(folder):
+        return open_onnx(folder, max_length, precision)
     changes = {} if max_length is None else {"max_length": max_length}
     kind = open_image_text if holds_images_and_texts(folder) else TextEncoder.from_folder
     encoder = kind(folder, **changes).to(device or device_here())

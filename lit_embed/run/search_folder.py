@@ -145,8 +145,13 @@ def _documents_of(run: Path) -> list[str]:
     """Each distinct document of the training and validation rows the run's config names."""
     if not (run / CONFIG).is_file():
         raise UserError(f"{run} holds neither an index nor a {CONFIG} that says which documents to search")
+    data = data_of(run)
+    return distinct([text for split in ("train", "validation") for text in data.rows(split).documents[0]])[0]
+
+
+def data_of(run: Path) -> pl.LightningDataModule:
+    """The data module that the run's config.yaml names; nothing is read yet."""
     config = yaml.safe_load((run / CONFIG).read_text(encoding="utf8"))
     reader = jsonargparse.ArgumentParser(exit_on_error=False)
     reader.add_subclass_arguments(pl.LightningDataModule, "data")
-    data = reader.instantiate_classes(reader.parse_object({"data": config["data"]})).data
-    return distinct([text for split in ("train", "validation") for text in data.rows(split).documents[0]])[0]
+    return reader.instantiate_classes(reader.parse_object({"data": config["data"]})).data

@@ -21,6 +21,9 @@ def fingerprint(encoder: nn.Module) -> str:
     if getattr(getattr(getattr(encoder, "backbone", None), "config", None), "is_causal", True) is False:
         settings["is_causal"] = False               # a decoder's attention is no weight
     digest = hashlib.blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=16)
+    if hasattr(encoder, "weights_digest"):                # an exported model, whose weights are no torch tensors
+        digest.update(encoder.weights_digest().encode())
+        return digest.hexdigest()
     for name, value in sorted(encoder.state_dict().items()):
         digest.update(name.encode())
         digest.update(value.detach().to("cpu", torch.float32).contiguous().numpy().tobytes())

@@ -41,7 +41,7 @@ class Index:
               similarity: str = "cosine", ids: Sequence[str] | None = None) -> "Index":
         """Embeddings (N, D) of N texts, in the same order, all in memory; search.build_index builds from a stream.
 
-        kind         flat, int8, ivf, ivf-pq, hnsw, or auto: what suits so many passages
+        kind         flat, int8, binary, ivf, ivf-pq, hnsw, or auto: what suits so many passages
         similarity   cosine (the embeddings are normalised here), dot, or l2
         ids          names of the passages; None: their rows, "0" to "N-1"
 
@@ -76,7 +76,7 @@ class Index:
 
     @property
     def effort(self) -> int:
-        """How hard to look, can be set: lists (ivf, ivf-pq) or candidates (hnsw); 0 where everything is looked at."""
+        """How hard to look, can be set: lists (ivf, ivf-pq), candidates (hnsw), candidates a result (binary); 0: at everything."""
         return self.vectors.effort
 
     @effort.setter

@@ -93,6 +93,8 @@ class Vectors:
             effort = int(self.effort * min(8.0, self.index.ntotal / len(self)))
             gone = faiss.IDSelectorBatch(self.removed)
             limits = faiss.SearchParametersHNSW(sel=faiss.IDSelectorNot(gone), efSearch=effort)
+        if self.kind == "binary":        # asked for more candidates than there are vectors, FAISS hands back places of none
+            limits = faiss.IndexRefineSearchParameters(k_factor=min(self.effort, len(self) / k))
         searched = self._searched if k <= MOST else self.index
         scores, numbers = searched.search(queries, k, params=limits)
         scores = np.where(numbers < 0, -np.inf, -scores if self.similarity == "l2" else scores).astype(np.float32)
@@ -129,7 +131,7 @@ class Vectors:
             self.removed = np.sort(np.concatenate([self.removed, living[numbers]]))
             return
         before = self.index.ntotal
-        self.index.remove_ids(numbers)
+        kinds.remove(self.index, self.kind, numbers)
         if self.kind in ("ivf", "ivf-pq"):               # its lists keep the old numbers
             _renumber(self.index, np.arange(before) - np.searchsorted(numbers, np.arange(before)))
         self.replace(self.index)

@@ -64,7 +64,7 @@ def test_a_data_set_with_titles_and_ids(model, here):
     assert opened.search(encoder.encode([opened.text(7)]), 1)[1] == 7
 
 
-@pytest.mark.parametrize("kind", ["int8", "ivf", "ivf-pq", "hnsw"])
+@pytest.mark.parametrize("kind", ["int8", "binary", "ivf", "ivf-pq", "hnsw"])
 def test_a_kind_says_what_it_misses(model, here, capsys, kind):
     (here / "questions.jsonl").write_text('{"text": "a cat"}\n{"text": "the dog ran"}\n')
     common = ["--model", model, "--input", "texts.txt", "--output", "index", "--kind", kind]

@@ -40,7 +40,7 @@ def test_without_a_gpu_auto_stays_and_cuda_names_the_package(index, monkeypatch)
 
 def test_with_one_it_is_used_by_the_kinds_that_can(index, monkeypatch):
     with_a_gpu(monkeypatch)
-    for kind, moves in [("flat", True), ("ivf", True), ("ivf-pq", True), ("hnsw", False), ("int8", False)]:
+    for kind, moves in [("flat", True), ("ivf", True), ("ivf-pq", True), ("hnsw", False), ("int8", False), ("binary", False)]:
         assert (on_gpus(index, kind, "auto") is not index) == moves
     assert on_gpus(index, "flat", "cpu") is index and on_cpu(index, index) is index
     with pytest.raises(UserError, match="FAISS has no hnsw for GPUs"):

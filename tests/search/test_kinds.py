@@ -9,7 +9,7 @@ from lit_embed.search import kinds
 
 
 @pytest.mark.parametrize(("kind", "of_faiss"), [
-    ("flat", faiss.IndexFlat), ("int8", faiss.IndexScalarQuantizer), ("ivf", faiss.IndexIVFFlat),
+    ("flat", faiss.IndexFlat), ("int8", faiss.IndexScalarQuantizer), ("binary", faiss.IndexRefine), ("ivf", faiss.IndexIVFFlat),
     ("ivf-pq", faiss.IndexIVFPQ), ("hnsw", faiss.IndexHNSWFlat)])
 @pytest.mark.parametrize("similarity", kinds.METRICS)
 def test_a_kind_is_what_its_name_says(kind, of_faiss, similarity):
@@ -40,7 +40,7 @@ def test_the_sample_is_the_same_every_time_and_all_of_a_small_corpus():
 
 
 @pytest.mark.parametrize(("kind", "name", "most"), [
-    ("ivf", "nprobe", 7), ("ivf-pq", "nprobe", 7), ("hnsw", "efSearch", 900)])
+    ("ivf", "nprobe", 7), ("ivf-pq", "nprobe", 7), ("hnsw", "efSearch", 900), ("binary", "k_factor", 900)])
 def test_effort_is_seen_in_the_parameters_of_faiss(kind, name, most):
     index = kinds.empty_index(kind, 8, 350, "cosine")
     assert kinds.parameters(index, kind)[name] == kinds.effort_of(index, kind) >= 1
