@@ -8,7 +8,6 @@ a GPU. Each side in a process of its own, in turn.
 Then the loss alone on 65,536 rows of width 384, forward and backward, in a process of its own.
 """
 
-import argparse
 import json
 import subprocess
 import sys

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lit_embed.batches import PairBatch, text_ids
 from lit_embed.callbacks.passes import Pass, first_bad_output
-from lit_embed.distributed import gather, rank, world_size
+from lit_embed.distributed import gather, world_size
 from lit_embed.errors import UserError
 
 LONGEST = 200            # letters of a text that are shown

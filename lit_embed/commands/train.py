@@ -1,7 +1,6 @@
 """fit, validate, test and predict: LightningCLI, with a run folder, a precision for this machine, and one-line errors."""
 
 from argparse import ArgumentError
-from pathlib import Path
 
 import jsonargparse
 import pyarrow as pa

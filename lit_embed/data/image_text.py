@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import ClassVar, Literal
 
-import numpy as np
 
 from lit_embed.batches import CaptionedImages, PairRows
 from lit_embed.data.augment import AUGMENTATIONS, Augmentation

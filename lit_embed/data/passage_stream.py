@@ -9,7 +9,6 @@ with --column text --title-column title --id-column _id: each passage is "New op
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
-from pathlib import Path
 from typing import Literal
 
 import pyarrow as pa

@@ -10,7 +10,6 @@ GLUE STS-B (columns sentence1, sentence2, label) and KorSTS-like files (sentence
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
 
 from lit_embed.batches import PairRows
 from lit_embed.data.columns import pair_rows, scores

@@ -6,7 +6,7 @@ from transformers import PreTrainedModel
 
 from lit_embed.models import adapter_folder
 from lit_embed.models.backbone import load_backbone
-from lit_embed.models.decoder import ends_texts, is_decoder, look_both_ways
+from lit_embed.models.decoder import ends_texts, look_both_ways
 from lit_embed.models.folder import is_trained, says_bidirectional
 from lit_embed.models.lora import Lora, settings_of, with_lora
 from lit_embed.models.quantization import four_bits

@@ -9,7 +9,7 @@ from transformers import PreTrainedTokenizerBase
 
 from lit_embed.batches import Tokens
 from lit_embed.errors import UserError
-from lit_embed.models.pair_template import JoinedPairs, PairTemplate
+from lit_embed.models.pair_template import PairTemplate
 from lit_embed.models.tokenizer import end_to_end, fingerprint, load_tokenizer
 
 # Pairs on which joining is compared with the tokenizer: short, empty, and long enough to be cut in every way.

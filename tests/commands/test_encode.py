@@ -8,8 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from lit_embed import cli
-from lit_embed.errors import UserError
-from lit_embed.models import TextEncoder, TextPairScorer
+from lit_embed.models import TextEncoder
 
 TEXTS = ["a cat sat on the mat", "the dog ran", "", "a bird sings in the tree at night"]
 

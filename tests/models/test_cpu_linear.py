@@ -9,7 +9,7 @@ from transformers import BertConfig
 from transformers.models.bert.modeling_bert import BertIntermediate
 
 from lit_embed.models import cpu_linear
-from lit_embed.models.cpu_linear import FEW, Linear, prepared, with_fast_linear
+from lit_embed.models.cpu_linear import FEW, prepared, with_fast_linear
 
 ONEDNN = pytest.mark.skipif(not (torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")),
                             reason="this torch has no oneDNN")
