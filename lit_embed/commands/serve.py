@@ -21,8 +21,6 @@ from pathlib import Path
 from lit_embed.commands.open_model import open_encoder, open_scorer
 from lit_embed.commands.serve_options import TOKEN, guard_of, is_loopback, limits_of, parser
 from lit_embed.errors import UserError
-from lit_embed.models.folder import read_json
-from lit_embed.models.scorer_folder import HEAD
 from lit_embed.run.base_index import open_base_index
 from lit_embed.run.messages import quiet
 from lit_embed.run.run_folder import MODEL
@@ -73,7 +71,6 @@ def open_parts(options: argparse.Namespace, model: Path, found: SearchFolder | N
         UserError   a part is missing, or does not fit another
     """
     encoder, scorer, base, corpus = open_encoder(model, precision=options.precision), None, None, None
-    refuse_cross_encoder(model)
     if options.cross_encoder:
         scorer = open_scorer(options.cross_encoder, options.precision)
         if scorer.num_labels != 1:
@@ -87,13 +84,6 @@ def open_parts(options: argparse.Namespace, model: Path, found: SearchFolder | N
             vectors = open_base_index(found.index, index, base[1])
         corpus = Corpus(index, open_bm25(found, index.texts), vectors)
     return Served(name_of(model), encoder, corpus, scorer, base, limits)
-
-
-def refuse_cross_encoder(folder: Path) -> None:
-    """Raises UserError for a model that scores pairs: without its head it would embed, and mean nothing by it."""
-    kinds = read_json(folder / "config.json").get("architectures") or [""]
-    if kinds[0].endswith(HEAD) and not (folder / "modules.json").is_file():
-        raise UserError(f"{folder} is a cross-encoder: lit-embed serve MODEL --cross-encoder {folder}, beside a model that embeds")
 
 
 def name_of(folder: str | Path) -> str:
