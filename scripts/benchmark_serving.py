@@ -4,13 +4,15 @@
 
 Two servers in processes of their own, in turn, the same texts: one as `lit-embed serve` runs it, one whose batches hold
 a single text (--batch_tokens 1). Clients keep their connections and ask again as soon as they are answered, one text a
-request. Medians over the turns after a first one that is not counted; all answers are compared with each other.
+request. Medians over the turns after a first one that is not counted; all answers are compared with each other. Where
+others share the machine, the ratio of the servers' processor time (Linux) says more than that of the clock.
 """
 
 import argparse
 import base64
 import http.client
 import json
+import os
 import signal
 import statistics
 import subprocess
@@ -34,24 +36,32 @@ def texts_of(options: argparse.Namespace) -> list[str]:
     return [texts[place] for place in np.random.default_rng(options.seed).permutation(len(texts))[: options.requests]]
 
 
+def busy(process: int) -> float:
+    """Seconds of processor time that a process has had (proc(5)); 0 where the system does not say."""
+    file = Path(f"/proc/{process}/stat")
+    fields = file.read_text().rsplit(")", 1)[1].split() if file.exists() else ["0"] * 13
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 @contextmanager
 def server(options: argparse.Namespace, more: list[str]):
-    """The port of a running server."""
+    """The port and the process of a running server."""
     command = [sys.executable, "-m", "lit_embed.cli", "serve", options.model, "--port", "0", "--precision", options.precision]
     with subprocess.Popen([*command, *more], stdout=subprocess.PIPE, text=True) as process:
         try:
             line = process.stdout.readline()
             if "127.0.0.1:" not in line:
                 raise SystemExit("the server has not started; its message is above")
-            yield int(line.split("127.0.0.1:")[1].split("/")[0])
+            yield int(line.split("127.0.0.1:")[1].split("/")[0]), process.pid
         finally:
             process.send_signal(signal.SIGTERM)
 
 
-def load(port: int, texts: list[str], clients: int) -> dict:
+def load(port: int, process: int, texts: list[str], clients: int) -> dict:
     """One turn: every text asked for once, by so many clients.
 
-    -> requests a second, milliseconds of the middle and of the slowest hundredth, and the vectors (N, D)
+    -> requests a second, milliseconds of the middle and of the slowest hundredth, the server's processor time a request,
+       and the vectors (N, D)
     """
     vectors, seconds, left, lock = [None] * len(texts), [0.0] * len(texts), iter(range(len(texts))), threading.Lock()
 
@@ -70,30 +80,32 @@ def load(port: int, texts: list[str], clients: int) -> dict:
             vectors[place] = np.frombuffer(base64.b64decode(content["data"][0]["embedding"]), dtype="<f4")
 
     threads = [threading.Thread(target=client) for _ in range(clients)]
-    started = time.perf_counter()
+    started, before = time.perf_counter(), busy(process)
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    whole = time.perf_counter() - started
+    whole, used = time.perf_counter() - started, busy(process) - before
     middle, slow = 1000 * np.percentile(seconds, [50, 99])
-    return {"requests_per_s": len(texts) / whole, "p50_ms": float(middle), "p99_ms": float(slow), "vectors": np.stack(vectors)}
+    return {"requests_per_s": len(texts) / whole, "p50_ms": float(middle), "p99_ms": float(slow),
+            "processor_ms": 1000 * used / len(texts), "vectors": np.stack(vectors)}
 
 
-def measure(ports: dict[str, int], texts: list[str], clients: int, repeats: int) -> dict:
+def measure(sides: dict[str, tuple[int, int]], texts: list[str], clients: int, repeats: int) -> dict:
     """Both sides in turn: medians, ratio with its range over the turns, and how far apart their answers are."""
-    turns, apart = {side: [] for side in ports}, 0.0
+    turns, apart = {side: [] for side in sides}, 0.0
     for repeat in range(-1, repeats):
-        found = {side: load(ports[side], texts, clients) for side in (list(ports) if repeat % 2 else list(ports)[::-1])}
-        first, second = (found[side].pop("vectors") for side in ports)
+        found = {side: load(*sides[side], texts, clients) for side in (list(sides) if repeat % 2 else list(sides)[::-1])}
+        first, second = (found[side].pop("vectors") for side in sides)
         apart = max(apart, float(np.abs(first - second).max()))
         if repeat >= 0:
-            for side in ports:
+            for side in sides:
                 turns[side].append(found[side])
     ratios = [a["requests_per_s"] / b["requests_per_s"] for a, b in zip(*turns.values(), strict=True)]
     medians = {side: {name: statistics.median(turn[name] for turn in own) for name in own[0]} for side, own in turns.items()}
+    ours, others = (own["processor_ms"] for own in medians.values())
     return {"medians": medians, "ratio": statistics.median(ratios), "ratio_lowest": min(ratios), "ratio_highest": max(ratios),
-            "largest_difference": apart, "turns": turns}
+            "processor_ratio": others / max(ours, 1e-9), "largest_difference": apart, "turns": turns}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -112,14 +124,15 @@ def main() -> None:
     texts = texts_of(options)
     result = about(options) | {"texts": len(texts)}
     with server(options, SIDES["together"]) as together, server(options, SIDES["one by one"]) as alone:
-        ports = {"together": together, "one by one": alone}
+        sides = {"together": together, "one by one": alone}
         for clients in options.clients:
-            found = result[f"{clients} clients"] = measure(ports, texts, clients, options.repeats)
+            found = result[f"{clients} clients"] = measure(sides, texts, clients, options.repeats)
             for side, own in found["medians"].items():
                 print(f"{clients} clients, {side}: {own['requests_per_s']:.1f} requests/s, p50 {own['p50_ms']:.0f} ms, "
-                      f"p99 {own['p99_ms']:.0f} ms")
+                      f"p99 {own['p99_ms']:.0f} ms, processor {own['processor_ms']:.1f} ms a request")
             print(f"{clients} clients: ratio {found['ratio']:.2f} ({found['ratio_lowest']:.2f} to {found['ratio_highest']:.2f}), "
-                  f"largest difference {found['largest_difference']:.1e}", flush=True)
+                  f"of processor time {found['processor_ratio']:.2f}, largest difference {found['largest_difference']:.1e}",
+                  flush=True)
             if options.json:
                 options.json.write_text(json.dumps(result, indent=2) + "\n")
 

@@ -49,10 +49,9 @@ def server_of(app: Callable, limits: Limits):
     """A uvicorn.Server for the application, not yet running."""
     import uvicorn
 
-    # Connections that wait for their turn to be refused cost a file each.
-    return uvicorn.Server(uvicorn.Config(
-        app, lifespan="on", ws="none", log_level="warning", access_log=False, server_header=False, proxy_headers=False,
-        limit_concurrency=4 * limits.requests + 64, timeout_graceful_shutdown=int(limits.timeout) + 1))
+    # Its warnings are a line for whatever a stranger sends; what fails in here is an error.
+    return uvicorn.Server(uvicorn.Config(app, lifespan="on", ws="none", log_level="error", access_log=False, server_header=False,
+                                         proxy_headers=False, timeout_graceful_shutdown=int(limits.timeout) + 1))
 
 
 def serve(app: Callable, listening: socket.socket, limits: Limits, ready: Callable[[], None]) -> None:

@@ -105,17 +105,16 @@ class ModelThread:
         work, batch, tokens = self._jobs[0].work, [], 0
         turns = deque(job for job in self._jobs if job.work is work)
         while turns:
-            job = turns.popleft()
+            job = turns[0]
             cost = job.costs[job.taken]
             if batch and tokens + cost > self.limits.batch_tokens:
                 break
-            batch.append((job, job.taken))
+            batch.append((turns.popleft(), job.taken))
             tokens += cost
             job.taken += 1
             if job.waiting:
                 turns.append(job)
-        remaining = [job for job in self._jobs if job.waiting]
-        self._jobs = [job for job in remaining if job.work is not work] + [job for job in remaining if job.work is work]
+        self._jobs = [job for job in self._jobs if job.work is not work] + list(turns)    # next time this turn goes on
         self.metrics.batch_texts.observe(len(batch), work.name)
         self.metrics.batch_tokens.observe(tokens, work.name)
         return batch

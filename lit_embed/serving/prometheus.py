@@ -18,7 +18,7 @@ class Counter:
 
     def __init__(self, name: str, says: str, *labels: str):
         self.name, self.says, self.labels = name, says, labels
-        self.values: dict[tuple, float] = defaultdict(float)
+        self.values: dict[tuple, float] = defaultdict(float, {} if labels else {(): 0.0})
 
     def add(self, amount: float, *labels: str) -> None:
         self.values[labels] += amount

@@ -95,7 +95,8 @@ def test_beyond_this_machine_it_warns_unless_there_is_a_token(folder, capsys, se
     (["tiny", "--cross-encoder", "classes"], "3 scores a pair"), (["tiny", "--base", "gone"], "no model in gone"),
     (["checkpoints/tiny/model", "--base", "base"], "--index FOLDER"), (["base", "--index", "checkpoints/tiny/index"], "another"),
     (["tiny", "--max-texts", "0"], "--max-texts 0"), (["tiny", "--cross-encoder", "checkpoints/tiny/model"], "head"),
-    (["tiny", "--port", "none"], "--port"), (["orphan"], "names no model")])
+    (["tiny", "--port", "none"], "--port"), (["orphan"], "names no model"),
+    (["judge"], "judge is a cross-encoder")])
 def test_a_mistake_is_one_line(folder, capsys, served, options, words):
     shutil.copytree("checkpoints/tiny/index", "orphan")
     port = [] if "--port" in options else ["--port", "0"]

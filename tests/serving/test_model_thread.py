@@ -79,6 +79,21 @@ def test_a_long_list_does_not_hold_up_a_short_one():
     assert all(len(batch) <= 10 for batch in double.batches)
 
 
+def test_a_turn_that_fills_a_batch_goes_on_in_the_next():
+    double = Doubling(open_=False)
+    work = Work("double", double)
+
+    async def scenario(thread: ModelThread) -> None:
+        tasks = [asyncio.create_task(thread.run(work, [10 * i, 10 * i + 1], [1, 1])) for i in range(15)]
+        await asyncio.sleep(0)
+        double.go.set()
+        await asyncio.gather(*tasks)
+
+    within(scenario)
+    firsts = [10 * i for i in range(15)]
+    assert double.batches[0] == firsts[:10] and double.batches[1][:5] == firsts[10:]
+
+
 def test_kinds_of_work_take_turns_and_never_mix():
     double = Doubling(open_=False)
     first, second = Work("first", double), Work("second", double)
