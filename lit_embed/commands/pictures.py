@@ -27,7 +27,8 @@ def pictures_meant(options: argparse.Namespace) -> bool:
         return True
     place = Path(options.input).expanduser()
     if place.is_dir() and not any(file.suffix.lower() in READERS for file in place.rglob("*")):
-        raise UserError(f"{options.input} holds pictures, and the model in {options.model} reads texts only: give one of images and texts")
+        raise UserError(f"{options.input} holds pictures, and the model in {options.model} reads texts only: give one of images "
+                        "and texts")
     return False
 
 

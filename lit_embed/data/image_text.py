@@ -52,7 +52,8 @@ class ImageText(PairData):
         """The images of a split, with captions tokenised, made once for each tokenizer and transform."""
         encoder = getattr(self.trainer and self.trainer.lightning_module, "encoder", None)
         if not hasattr(encoder, "transform"):
-            raise UserError("ImageText prepares images for a module whose encoder reads them: model lit_embed.modules.ImageTextBiEncoder")
+            raise UserError("ImageText prepares images for a module whose encoder reads them: train "
+                            "lit_embed.modules.ImageTextBiEncoder")
         self._check()
         key = (split, encoder.query_prefix, encoder.tokenizer.fingerprint, encoder.transform.fingerprint)
         if key not in self._pairs:
