@@ -6,11 +6,8 @@
 """
 
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import ClassVar, Literal
-
-import numpy as np
 
 from lit_embed.batches import CaptionedImages, PairRows
 from lit_embed.data.augment import AUGMENTATIONS, Augmentation
@@ -36,12 +33,21 @@ class ImageText(PairData):
 
     validation_splits: ClassVar[tuple[str, ...]] = ("validation", "val", "dev")
 
+    def __post_init__(self):
+        super().__post_init__()
+        self._read: dict[str, CaptionedImages] = {}
+
     def images(self, split: str) -> CaptionedImages:
         """The images of a split with all their captions; a share is held out of the images, never of an image's captions."""
         if self.path is None:
             raise UserError("ImageText needs data.path: a folder of images with a captions file, a file, or a Hub data set")
-        read = partial(read_images, image=self.image, caption=self.caption, on_bad_row=self.on_bad_row)
-        return split_rows(self, split, captions_file(self.path), read)
+        return split_rows(self, split, captions_file(self.path), self._read_once)
+
+    def _read_once(self, path: str, name: str | None, split: str) -> CaptionedImages:
+        # Training, validation and evaluations ask for parts of one split, and pictures in parquet are large.
+        if split not in self._read:
+            self._read[split] = read_images(path, name, split, self.image, self.caption, self.on_bad_row)
+        return self._read[split]
 
     def rows(self, split: str) -> PairRows:
         """The name of each image, and the caption that evaluation batches have of it: its first."""

@@ -10,6 +10,7 @@ from toys import run_in_processes, toy_photos
 
 from lit_embed.batches import text_ids
 from lit_embed.data import ImageText
+from lit_embed.data.read_images import read_images
 from lit_embed.errors import UserError
 from lit_embed.models.image_transform import ImageTransform
 
@@ -59,6 +60,13 @@ def test_no_image_is_in_training_and_validation(photos):
     data = ready(photos)
     train, validation = (set(data.images(split).names) for split in ("train", "validation"))
     assert len(train) == 16 and len(validation) == 4 and not train & validation
+
+
+def test_a_split_is_read_once_and_its_parts_share_the_pictures(photos, monkeypatch):
+    data, calls = ImageText(path=photos, validation=0.2), []
+    monkeypatch.setattr("lit_embed.data.image_text.read_images", lambda *what: calls.append(what) or read_images(*what))
+    train, validation = data.images("train"), data.images("validation")
+    assert len(calls) == 1 and data.images("train").images[0] is train.images[0] and len(validation) == 4
 
 
 def test_each_epoch_draws_other_captions_and_cuts_and_the_same_again(photos):

@@ -65,6 +65,13 @@ def test_a_mistake_is_one_line_with_its_row(rows, columns, says, photos, tmp_pat
         read(photos, **columns)
 
 
+def test_pictures_without_captions_are_one_line(photos, tmp_path):
+    (tmp_path / "photos/captions.csv").unlink()
+    with pytest.raises(UserError, match="photos holds pictures and no captions.csv that says what they show"):
+        captions_file(photos)
+    assert captions_file("owner/name") == "owner/name"
+
+
 def test_bad_rows_can_be_left_out(photos, tmp_path, caplog):
     notice.cache_clear()
     (tmp_path / "photos/captions.csv").write_text("file_name,caption\n0.png,a cat\ngone.png,a dog\n1.png,\n")
