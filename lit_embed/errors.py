@@ -7,4 +7,4 @@ class UserError(Exception):
 
 def first_line(error: Exception) -> str:
     """What another library has to say, short enough for the inside of our line."""
-    return next(iter(str(error).splitlines()), type(error).__name__).rstrip(".")
+    return next(filter(str.strip, str(error).splitlines()), type(error).__name__).strip().rstrip(".")

@@ -87,7 +87,8 @@ def make_pair(kind: str, folder: Path) -> str:
               "patch_size": 8}
     name, settings = {"clip": ("CLIP", {"projection_dim": 24}), "siglip": ("Siglip", {})}[kind]
     torch.manual_seed(0)
-    model = getattr(transformers, f"{name}Model")(getattr(transformers, f"{name}Config")(text_config=text, vision_config=vision, **settings))
+    config = getattr(transformers, f"{name}Config")(text_config=text, vision_config=vision, **settings)
+    model = getattr(transformers, f"{name}Model")(config)
     for parameter in model.parameters():         # wide enough that a wrong position or mask shows
         if parameter.ndim == 2:
             torch.nn.init.normal_(parameter, std=0.15)

@@ -43,7 +43,7 @@ class Evaluation(pl.Callback):
     prefix    before each logged name, to tell two such callbacks apart
     """
 
-    needs: ClassVar[Literal["encode", "encode_images", "score"]] = "encode"             # what the module's encoder must be able to do
+    needs: ClassVar[Literal["encode", "encode_images", "score"]] = "encode"         # what the encoder must be able to do
 
     def __init__(self, data: pl.LightningDataModule | str | None = None, split: str | None = None, prefix: str = ""):
         self.data, self.split, self.prefix = data, split, prefix

@@ -8,6 +8,7 @@ import numpy as np
 
 from lit_embed.data.image_stream import holds_images
 from lit_embed.data.read_file import READERS
+from lit_embed.data.read_images import FILES
 from lit_embed.errors import UserError
 from lit_embed.models import ImageTextEncoder, ImageTextTowers
 from lit_embed.models.image_text_towers import holds_images_and_texts
@@ -19,15 +20,16 @@ def pictures_meant(options: argparse.Namespace) -> bool:
     """Whether --input holds pictures and --model reads them. To a model of texts, a data set with a few pictures is its texts.
 
     Raises
-        UserError   nothing but pictures, for a model of texts
+        UserError   nothing but pictures and their captions, for a model of texts
     """
     if not holds_images(options.input):
         return False
     if holds_images_and_texts(options.model):
         return True
     place = Path(options.input).expanduser()
-    if place.is_dir() and not any(file.suffix.lower() in READERS for file in place.rglob("*")):
-        raise UserError(f"{options.input} holds pictures, and the model in {options.model} reads texts only: give one of images and texts")
+    if place.is_dir() and not any(file.suffix.lower() in READERS and file.name not in FILES for file in place.rglob("*")):
+        raise UserError(f"{options.input} holds pictures, and the model in {options.model} reads texts only: give one of images "
+                        "and texts")
     return False
 
 

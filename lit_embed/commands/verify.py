@@ -26,7 +26,7 @@ from lit_embed.batches import PairBatch
 from lit_embed.errors import UserError
 from lit_embed.files import write_beside
 from lit_embed.losses import (BinaryRelevance, CoSENT, CosineRegression, GuidedInfoNCE, InfoNCE, KLDistillation,
-                              ListwiseSoftmax, MarginMSE, Matryoshka, PairClassification, SoftmaxClassification,
+                              ListwiseSoftmax, MarginMSE, Matryoshka, PairClassification, SigmoidPairs, SoftmaxClassification,
                               SymmetricInfoNCE, Triplet)
 from lit_embed.models import TextEncoder, TextPairScorer
 from lit_embed.modules import BiEncoder, CrossEncoder
@@ -74,6 +74,7 @@ LOSSES = [
     Loss("InfoNCE", partial(bi_encoder, InfoNCE, LEARNABLE), of_embeddings, mean_over_rows=False, chunked=True),
     Loss("SymmetricInfoNCE", partial(bi_encoder, SymmetricInfoNCE, LEARNABLE), of_embeddings, mean_over_rows=False,
          chunked=True),
+    Loss("SigmoidPairs", partial(bi_encoder, SigmoidPairs, {}), of_embeddings, mean_over_rows=False),
     Loss("CosineRegression", partial(bi_encoder, CosineRegression, {}), of_embeddings, "scores", choices=1),
     Loss("SoftmaxClassification", partial(bi_encoder, SoftmaxClassification, {}), of_embeddings, "classes", choices=1),
     Loss("CoSENT", partial(bi_encoder, CoSENT, {}), of_embeddings, "scores", choices=1, mean_over_rows=False),

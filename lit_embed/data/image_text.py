@@ -6,10 +6,8 @@
 """
 
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import ClassVar, Literal
-
 
 from lit_embed.batches import CaptionedImages, PairRows
 from lit_embed.data.augment import AUGMENTATIONS, Augmentation
@@ -35,12 +33,21 @@ class ImageText(PairData):
 
     validation_splits: ClassVar[tuple[str, ...]] = ("validation", "val", "dev")
 
+    def __post_init__(self):
+        super().__post_init__()
+        self._read: dict[str, CaptionedImages] = {}
+
     def images(self, split: str) -> CaptionedImages:
         """The images of a split with all their captions; a share is held out of the images, never of an image's captions."""
         if self.path is None:
             raise UserError("ImageText needs data.path: a folder of images with a captions file, a file, or a Hub data set")
-        read = partial(read_images, image=self.image, caption=self.caption, on_bad_row=self.on_bad_row)
-        return split_rows(self, split, captions_file(self.path), read)
+        return split_rows(self, split, captions_file(self.path), self._read_once)
+
+    def _read_once(self, path: str, name: str | None, split: str) -> CaptionedImages:
+        # Training, validation and evaluations ask for parts of one split, and pictures in parquet are large.
+        if split not in self._read:
+            self._read[split] = read_images(path, name, split, self.image, self.caption, self.on_bad_row)
+        return self._read[split]
 
     def rows(self, split: str) -> PairRows:
         """The name of each image, and the caption that evaluation batches have of it: its first."""
@@ -51,7 +58,8 @@ class ImageText(PairData):
         """The images of a split, with captions tokenised, made once for each tokenizer and transform."""
         encoder = getattr(self.trainer and self.trainer.lightning_module, "encoder", None)
         if not hasattr(encoder, "transform"):
-            raise UserError("ImageText prepares images for a module whose encoder reads them: model lit_embed.modules.ImageTextBiEncoder")
+            raise UserError("ImageText prepares images for a module whose encoder reads them: train "
+                            "lit_embed.modules.ImageTextBiEncoder")
         self._check()
         key = (split, encoder.query_prefix, encoder.tokenizer.fingerprint, encoder.transform.fingerprint)
         if key not in self._pairs:

@@ -17,6 +17,7 @@ from lit_embed.data.locate import read_split
 from lit_embed.data.notice import notice
 from lit_embed.data.sheet import Sheet
 from lit_embed.errors import UserError
+from lit_embed.models.images import SUFFIXES
 
 IMAGE_COLUMNS = ("image", "file_name")
 CAPTION_COLUMNS = ("caption", "captions", "text")
@@ -24,9 +25,16 @@ FILES = [f"{name}.{end}" for name in ("captions", "metadata") for end in ("csv",
 
 
 def captions_file(path: str) -> str:
-    """The file of captions in a folder of pictures; any other path stays what it is."""
+    """The file of captions in a folder of pictures; any other path stays what it is.
+
+    Raises
+        UserError   a folder of pictures without one
+    """
     folder = Path(path).expanduser()
-    return next((str(folder / name) for name in FILES if (folder / name).is_file()), path)
+    found = next((str(folder / name) for name in FILES if (folder / name).is_file()), None)
+    if found is None and folder.is_dir() and any(file.suffix.lower() in SUFFIXES for file in folder.iterdir()):
+        raise UserError(f"{path} holds pictures and no {FILES[0]} that says what they show, a file_name and a caption a row")
+    return found or path
 
 
 def read_images(path: str, name: str | None, split: str, image: str | None = None, caption: str | None = None,

@@ -24,7 +24,7 @@ AT_ONCE = 64            # pictures of a pass while embedding
 
 
 def in_passes(encoder: nn.Module, run: Callable[[Tensor], Tensor], count: int) -> Tensor:
-    """run(places (n,)) -> (n, D) for all `count` rows, `encoder.micro_batch` of them at a time; the gradient is that of one pass."""
+    """run(places (n,)) -> (n, D) for all `count` rows, `encoder.micro_batch` at a time; the gradient is that of one pass."""
     if not count:
         return torch.zeros(0, encoder.width, device=encoder.device)
     ones = torch.ones(count, dtype=torch.long)

@@ -54,10 +54,10 @@ class ImageTextEncoder(nn.Module):
         self.width: int = width_of(self.backbone.config)
         self.precision: Precision = "float32"
 
-    def forward(self, pixels: Tensor, tokens: Tokens) -> tuple[Tensor, Tensor]:
-        """N images (N, 3, H, W) and M texts -> (N, D), (M, D)."""
-        return (in_passes(self, lambda places: self.embed_images(pixels[places.to(pixels.device)]), len(pixels)),
-                in_passes(self, lambda places: self.embed_texts(tokens.select(places)), len(tokens)))
+    def forward(self, pixels: Tensor, tokens: Tokens) -> Tensor:
+        """N images (N, 3, H, W) and M texts -> (N + M, D), the images first."""
+        images = in_passes(self, lambda places: self.embed_images(pixels[places.to(pixels.device)]), len(pixels))
+        return torch.cat([images, in_passes(self, lambda places: self.embed_texts(tokens.select(places)), len(tokens))])
 
     def embed_images(self, pixels: Tensor) -> Tensor:                                  # (N, 3, H, W) -> (N, D)
         return self.backbone.get_image_features(pixel_values=pixels).pooler_output

@@ -50,10 +50,10 @@ class ImageTextTowers(nn.Module):
         if locked != "none":
             getattr(self, locked).requires_grad_(False)
 
-    def forward(self, pixels: Tensor, tokens: Tokens) -> tuple[Tensor, Tensor]:
-        """N images (N, 3, H, W) and M texts -> (N, D), (M, D)."""
+    def forward(self, pixels: Tensor, tokens: Tokens) -> Tensor:
+        """N images (N, 3, H, W) and M texts -> (N + M, D), the images first."""
         images = in_passes(self, lambda places: self.embed_images(pixels[places.to(pixels.device)]), len(pixels))
-        return images, self.embed_texts(tokens)
+        return torch.cat([images, self.embed_texts(tokens)])
 
     def embed_images(self, pixels: Tensor) -> Tensor:                                  # (N, 3, H, W) -> (N, D)
         return self.image_projection(self.image(pixels))
@@ -109,7 +109,8 @@ class ImageTextTowers(nn.Module):
         with write_beside(path) as beside:
             beside.mkdir()
             write_json(beside / "config.json", {"model_type": TYPE, "width": self.width})
-            self.image.backbone.save_pretrained(beside / "image", state_dict=in_float32(self.image.backbone), safe_serialization=True)
+            vision = self.image.backbone
+            vision.save_pretrained(beside / "image", state_dict=in_float32(vision), safe_serialization=True)
             write_json(beside / "image/config.json", for_readers(read_json(beside / "image/config.json")))
             self.transform.save(beside / "image")
             self.text.save_folder(beside / "text")

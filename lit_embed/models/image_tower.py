@@ -41,6 +41,7 @@ class ImageTower(nn.Module):
             self.backbone = make_vision_model(architecture, {"image_size": image_size, **(shape or {})})
             self.transform = ImageTransform.square(image_size)
         freeze_mask_tokens(self.backbone)
+        warn_of_batch_norm(self.backbone)
         self.width = self._width()
 
     def forward(self, pixels: Tensor) -> Tensor:
@@ -88,3 +89,10 @@ def freeze_mask_tokens(model: nn.Module) -> None:
     for name, parameter in model.named_parameters():
         if name.rsplit(".", 1)[-1] == "mask_token":
             parameter.requires_grad_(False)
+
+
+def warn_of_batch_norm(model: nn.Module) -> None:
+    """Its averages are those of one pass of one process, so that there how a batch is run does change the gradient."""
+    if any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in model.modules()):
+        log.warning("%s has batch normalisation: in several passes or processes it normalises each part by itself, which is "
+                    "not the gradient of the whole batch; ConvNeXt and ViT have none", type(model).__name__)

@@ -24,6 +24,8 @@ def load_tokenizer(backbone: str) -> PreTrainedTokenizerBase:
     """
     try:
         tokenizer = AutoTokenizer.from_pretrained(resolve(backbone), trust_remote_code=False)
+    except ImportError as error:
+        raise UserError(f"the tokenizer of {backbone} needs a package that is not installed: {first_line(error)}") from error
     except (OSError, ValueError) as error:
         raise UserError(f"no tokenizer in {backbone}: {first_line(error)}; give a folder that holds one") from error
     if tokenizer.pad_token is None:                    # never needed to train; a saved folder needs one to be padded

@@ -40,7 +40,7 @@ class ImageTextBiEncoder(pl.LightningModule):
 
     def embed(self, batch: ImageTextBatch) -> tuple[Tensor, Tensor]:
         """-> (B, D) of the images, (B, 1, D) of their captions: to a loss they are queries and documents"""
-        images, captions = self.encoder(batch.images, batch.captions)
+        images, captions = self.encoder(batch.images, batch.captions).chunk(2)                    # (B, D) each
         return images, captions.unsqueeze(1)
 
     def training_step(self, batch: ImageTextBatch, batch_index: int) -> Tensor:

@@ -30,8 +30,10 @@ def naive(module, found, k):
     texts = list(dict.fromkeys(text for own in found.captions for text in own))
     images, words = module.encoder.encode_images(found.images), module.encoder.encode(texts, "query")
     images, words = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (images, words))
-    to_image = [any(text in found.captions[i] for i in np.argsort(-images @ word, kind="stable")[:k]) for text, word in zip(texts, words)]
-    to_text = [any(texts[t] in own for t in np.argsort(-words @ image, kind="stable")[:k]) for own, image in zip(found.captions, images)]
+    to_image = [any(text in found.captions[i] for i in np.argsort(-images @ word, kind="stable")[:k])
+                for text, word in zip(texts, words)]
+    to_text = [any(texts[t] in own for t in np.argsort(-words @ image, kind="stable")[:k])
+               for own, image in zip(found.captions, images)]
     return np.mean(to_image), np.mean(to_text)
 
 

@@ -77,10 +77,10 @@ def test_a_mistake_is_one_line(here, model, capsys, options, says):
 
 def test_a_model_of_texts_takes_the_texts_of_a_folder_with_pictures_and_refuses_mere_pictures(here, toy_backbone):
     options = SimpleNamespace(input="photos", model=toy_backbone)
-    assert not pictures_meant(options)                                   # it has a captions.csv
-    (here / "photos/captions.csv").unlink()
     with pytest.raises(UserError, match="photos holds pictures, and the model in .* reads texts only"):
         pictures_meant(options)
+    (here / "photos/texts.csv").write_text("text\na cat\n")
+    assert not pictures_meant(options)
 
 
 def test_progress_is_told_and_order_kept(here, model, monkeypatch):

@@ -10,6 +10,7 @@ from toys import run_in_processes, toy_photos
 
 from lit_embed.batches import text_ids
 from lit_embed.data import ImageText
+from lit_embed.data.read_images import read_images
 from lit_embed.errors import UserError
 from lit_embed.models.image_transform import ImageTransform
 
@@ -45,7 +46,8 @@ def test_a_batch_holds_each_image_with_a_caption_of_its_own(photos):
     data = ready(photos)
     found, loader = data.images("train"), data.train_dataloader()
     own = dict(zip(data.pairs("train").image_ids.tolist(), [set(text_ids(c).tolist()) for c in found.captions], strict=True))
-    words = {int(i): text for i, text in zip(text_ids([t for c in found.captions for t in c]), [t for c in found.captions for t in c])}
+    texts = [text for captions in found.captions for text in captions]
+    words = dict(zip(text_ids(texts).tolist(), texts))
     for batch in loader:
         assert batch.images.shape == (4, 3, 8, 8) and batch.document_ids.shape == (4, 1) and len(batch) == 4
         assert all(caption in own[image] for image, (caption,) in zip(batch.query_ids.tolist(), batch.document_ids.tolist()))
@@ -60,10 +62,18 @@ def test_no_image_is_in_training_and_validation(photos):
     assert len(train) == 16 and len(validation) == 4 and not train & validation
 
 
+def test_a_split_is_read_once_and_its_parts_share_the_pictures(photos, monkeypatch):
+    data, calls = ImageText(path=photos, validation=0.2), []
+    monkeypatch.setattr("lit_embed.data.image_text.read_images", lambda *what: calls.append(what) or read_images(*what))
+    train, validation = data.images("train"), data.images("validation")
+    assert len(calls) == 1 and data.images("train").images[0] is train.images[0] and len(validation) == 4
+
+
 def test_each_epoch_draws_other_captions_and_cuts_and_the_same_again(photos):
     loader = ready(photos, augmentation="crop_and_flip").train_dataloader()
     first, second = seen(loader, 0), seen(loader, 1)
-    drawn = [{(image, caption[0]) for ids, captions, _ in epoch for image, caption in zip(ids, captions)} for epoch in (first, second)]
+    drawn = [{(image, caption[0]) for ids, captions, _ in epoch for image, caption in zip(ids, captions)}
+             for epoch in (first, second)]
     assert 0 < len(drawn[0] & drawn[1]) < 16 and seen(loader, 0) == first
     assert seen(ready(photos, augmentation="crop_and_flip", num_workers=2).train_dataloader(), 1) == second
     plain = seen(ready(photos).train_dataloader(), 0)

@@ -56,13 +56,20 @@ def test_parquet_holds_the_pictures(kind, photos, tmp_path):
     ("file_name,caption\n0.png,a cat\ngone.png,a dog\n", {}, r"captions.csv, row 2: there is no image .*gone.png"),
     ("file_name,caption\n0.png,a cat\n1.png,\n", {}, "row 2: column 'caption' is empty"),
     ("file_name,caption\n0.png,a cat\n,a dog\n", {}, "row 2: column 'file_name' is empty"),
-    ("name,caption\n0.png,a cat\n", {}, r"none of its columns is called image or file_name; name that of the images with data.image \('name'"),
+    ("name,caption\n0.png,a cat\n", {}, r"called image or file_name; name that of the images with data.image \('name'"),
     ("file_name,words\n0.png,a cat\n", {"caption": "said"}, "no column 'said'; name that of the captions with data.caption"),
 ])
 def test_a_mistake_is_one_line_with_its_row(rows, columns, says, photos, tmp_path):
     (tmp_path / "photos/captions.csv").write_text(rows)
     with pytest.raises(UserError, match=says):
         read(photos, **columns)
+
+
+def test_pictures_without_captions_are_one_line(photos, tmp_path):
+    (tmp_path / "photos/captions.csv").unlink()
+    with pytest.raises(UserError, match="photos holds pictures and no captions.csv that says what they show"):
+        captions_file(photos)
+    assert captions_file("owner/name") == "owner/name"
 
 
 def test_bad_rows_can_be_left_out(photos, tmp_path, caplog):

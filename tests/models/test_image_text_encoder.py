@@ -1,5 +1,8 @@
 """CLIP and SigLIP as ours: the features that transformers gives, alone and in a batch, kept by a folder."""
 
+import importlib.util
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -74,7 +77,7 @@ def test_several_passes_have_the_gradient_of_one_and_both_towers_get_it(kind, pa
     for micro_batch in (None, 3):
         encoder = ImageTextEncoder(pair_folder(kind), micro_batch=micro_batch).double().train()
         torch.manual_seed(1)
-        images, texts = encoder(torch.randn(7, 3, 16, 16, dtype=torch.float64), tokens_of(encoder, toy_texts(7)))
+        images, texts = encoder(torch.randn(7, 3, 16, 16, dtype=torch.float64), tokens_of(encoder, toy_texts(7))).chunk(2)
         (images * texts).sum().backward()
         gradients.append({name: p.grad for name, p in encoder.named_parameters() if p.requires_grad})
     assert not [name for name, grad in gradients[0].items() if grad is None]          # DDP would wait for it
@@ -96,3 +99,15 @@ def test_what_cannot_be_read_is_one_line(pair_folder, toy_backbone, photos, tmp_
         ImageTextEncoder(pair_folder(), max_length=65)
     with pytest.raises(UserError, match="there is no image nowhere.jpg"):
         ImageTextEncoder(pair_folder()).encode_images([photos[0], "nowhere.jpg"])
+
+
+def test_a_tokenizer_without_its_package_is_one_line(pair_folder, tmp_path):
+    """SigLIP's is sentencepiece's, which is no dependency."""
+    if importlib.util.find_spec("sentencepiece"):
+        pytest.skip("sentencepiece is installed")
+    folder = shutil.copytree(pair_folder("siglip"), tmp_path / "siglip")
+    (folder / "tokenizer.json").unlink()
+    (folder / "tokenizer_config.json").write_text('{"tokenizer_class": "SiglipTokenizer"}')
+    (folder / "spiece.model").write_bytes(b"")
+    with pytest.raises(UserError, match="needs a package that is not installed: SiglipTokenizer requires the SentencePiece"):
+        ImageTextEncoder(str(folder))

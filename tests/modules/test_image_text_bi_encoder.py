@@ -10,7 +10,7 @@ from pytorch_lightning.strategies import DDPStrategy
 from short_fit import Record, trainer_in, weights
 from toys import TINY_VIT, run_in_processes, toy_photos, toy_texts
 
-from lit_embed.callbacks import Replay, Throughput
+from lit_embed.callbacks import Numerics, Replay, Throughput
 from lit_embed.data import ImageText
 from lit_embed.losses import SigmoidPairs, SymmetricInfoNCE
 from lit_embed.models import ImageTextEncoder, ImageTextTowers, ImageTower, TextEncoder
@@ -47,7 +47,7 @@ def data_for(path: str, batch_size: int = 4, **settings) -> ImageText:
 @pytest.mark.parametrize("kind", LOSSES)
 def test_a_short_fit_learns_in_both_towers_and_a_reload_gives_equal_embeddings(kind, build, photos, tmp_path):
     module, record, before = build(kind), Record(), weights(build(kind))
-    trainer = trainer_in(tmp_path, max_epochs=8, callbacks=[record, Throughput()])
+    trainer = trainer_in(tmp_path, max_epochs=8, callbacks=[record, Throughput(), Numerics()])
     trainer.fit(module, data_for(photos))
     assert np.mean(record.losses[-8:]) < 0.9 * np.mean(record.losses[:8]) and record.modes[0] == {True}
     still = {name for name, value in weights(module).items() if value.is_floating_point() and torch.equal(value, before[name])}
@@ -60,6 +60,14 @@ def test_a_short_fit_learns_in_both_towers_and_a_reload_gives_equal_embeddings(k
     assert reloaded.hparams == module.hparams
     cosines = torch.cat(trainer_in(tmp_path).predict(module, data_for(photos)))
     assert cosines.shape == (4,) and cosines.abs().max() <= 1.0001
+
+
+@pytest.mark.parametrize("kind", ["clip", "towers"])
+def test_bf16_mixed_trains_and_keeps_float32_weights(kind, build, photos, tmp_path):
+    module, record = build(kind), Record()
+    trainer_in(tmp_path, max_epochs=6, precision="bf16-mixed", callbacks=[record]).fit(module, data_for(photos))
+    assert np.mean(record.losses[-8:]) < np.mean(record.losses[:8])
+    assert {p.dtype for p in module.parameters()} == {torch.float32}
 
 
 class SaveEvery(pl.Callback):
