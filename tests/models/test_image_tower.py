@@ -40,3 +40,10 @@ def test_what_is_no_tower_is_one_line(arguments, says):
 def test_a_pair_of_towers_is_not_one(pair_folder):
     with pytest.raises(UserError, match="CLIPModel, which is no model of images alone"):
         ImageTower(pair_folder())
+
+
+def test_batch_normalisation_is_said_to_depend_on_how_a_batch_is_run(caplog):
+    ImageTower(architecture="vit", shape=TINY_VIT, image_size=32), ImageTower(architecture="convnext", shape=CONVNEXT, image_size=32)
+    assert not caplog.text
+    ImageTower(architecture="resnet", shape=RESNET, image_size=32)
+    assert "ResNetModel has batch normalisation" in caplog.text
