@@ -26,8 +26,8 @@ from lit_embed.batches import PairBatch
 from lit_embed.errors import UserError
 from lit_embed.files import write_beside
 from lit_embed.losses import (BinaryRelevance, CoSENT, CosineRegression, GuidedInfoNCE, InfoNCE, KLDistillation,
-                              ListwiseSoftmax, MarginMSE, Matryoshka, PairClassification, SigmoidPairs, SoftmaxClassification,
-                              SymmetricInfoNCE, Triplet)
+                              ListwiseSoftmax, LossBySet, MarginMSE, Matryoshka, PairClassification, SigmoidPairs,
+                              SoftmaxClassification, SymmetricInfoNCE, Triplet)
 from lit_embed.models import TextEncoder, TextPairScorer
 from lit_embed.modules import BiEncoder, CrossEncoder
 from lit_embed.run.arguments import one_line_parser
@@ -53,6 +53,17 @@ def guided(model: str) -> BiEncoder:
     module, ids = bi_encoder(GuidedInfoNCE, LEARNABLE, model), torch.arange(1000)      # those of a random batch are small
     module.loss.take_guide(*((ids, torch.randn(1000, 8)) for _ in range(2)))
     return module
+
+
+def by_set(model: str) -> BiEncoder:
+    torch.manual_seed(0)
+    return BiEncoder(TextEncoder.from_folder(model), LossBySet({"pairs": InfoNCE(**LEARNABLE), "classes": SoftmaxClassification(3)},
+                                                               {"pairs": 2.0}))
+
+
+def of_the_set_of_pairs(module: BiEncoder, batch: PairBatch) -> Tensor:
+    batch.source = "pairs"
+    return of_embeddings(module, batch)
 
 
 def of_embeddings(module: BiEncoder, batch: PairBatch) -> Tensor:
@@ -83,6 +94,7 @@ LOSSES = [
     Loss("KLDistillation", partial(bi_encoder, KLDistillation, {}), of_embeddings, "teacher"),
     Loss("Matryoshka", matryoshka, of_embeddings, mean_over_rows=False, chunked=True),
     Loss("GuidedInfoNCE", guided, of_embeddings, mean_over_rows=False),
+    Loss("LossBySet", by_set, of_the_set_of_pairs, mean_over_rows=False),
     Loss("BinaryRelevance", partial(cross_encoder, BinaryRelevance, 1), of_logits),
     Loss("PairClassification", partial(cross_encoder, PairClassification, 3), of_logits, "classes", choices=1),
     Loss("ListwiseSoftmax", partial(cross_encoder, ListwiseSoftmax, 1), of_logits),
