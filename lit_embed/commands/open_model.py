@@ -9,11 +9,11 @@ import torch
 from lit_embed.errors import UserError
 from lit_embed.models import TextEncoder, TextPairScorer
 from lit_embed.models.inference import Precision
-from lit_embed.models.onnx_encoder import is_onnx, open_onnx
+from lit_embed.models.onnx_encoder import OnnxEncoder, is_onnx, open_onnx
 
 
 def open_encoder(folder: str | Path, max_length: int | None = None, precision: Precision = "float32",
-                 device: torch.device | str | None = None) -> TextEncoder:
+                 device: torch.device | str | None = None) -> TextEncoder | OnnxEncoder:
     """The model of a folder, on the GPU if there is one; max_length cuts texts elsewhere than the folder says."""
     if not (Path(folder) / "config.json").is_file() and not (Path(folder) / "modules.json").is_file():
         raise UserError(f"no model in {folder}: give <run>/model or another folder with a config.json")
