@@ -71,5 +71,7 @@ def test_without_sentence_transformers_our_own_reader_reads(toy_backbone, tmp_pa
 def test_texts_are_those_given_else_our_own_each_once_and_none_empty(tmp_path):
     assert check_texts(None, ["a", "b", "a", " ", "c"]) == (["a", "b", "c"], "given with --texts")
     assert check_pairs(tmp_path, None)[1] == check_texts(None, None)[1] == "built-in sentences"
+    with pytest.raises(UserError, match="--texts holds 2 texts: three at least"):
+        check_texts(None, ["a", " ", "b"])
     texts, _ = check_texts(None, None)
     assert len(texts) == len(export_check.SENTENCES) and max(map(len, texts)) > 800
