@@ -40,6 +40,7 @@ def run(arguments: list[str]) -> None:
     quiet()
     source = find_source(options.model, options.checkpoints)
     texts = None if options.texts is None else read_texts(options.texts, options.column, "--texts")
+    options.evaluation = read_evaluation(options.evaluation)
     write = partial(write_scorer if source.scores else write_encoder, source=source, texts=texts, options=options)
     if options.to == "hub":
         with tempfile.TemporaryDirectory() as beside:
@@ -103,7 +104,7 @@ def write_encoder(beside: Path, name: str, source: Source, texts: list[str] | No
     agreement.refuse(int8)
     kind = "onnx" if onnx else "sentence-transformers"
     file = onnx_export.INT8 if int8 else onnx_export.FLOAT
-    write_card(beside, model_card(name, kind, encoder, source.run, str(agreement), file, read_evaluation(options.evaluation)))
+    write_card(beside, model_card(name, kind, encoder, source.run, str(agreement), file, options.evaluation))
     return str(agreement)
 
 
@@ -114,7 +115,7 @@ def write_scorer(beside: Path, name: str, source: Source, texts: list[str] | Non
     scorer = TextPairScorer.from_folder(source.model)
     scorer.save_folder(beside)
     agreement = compare_scores(scorer, beside, *check_pairs(source.run, texts))
-    write_card(beside, model_card(name, "cross-encoder", scorer, source.run, agreement, "", read_evaluation(options.evaluation)))
+    write_card(beside, model_card(name, "cross-encoder", scorer, source.run, agreement, "", options.evaluation))
     return agreement
 
 

@@ -13,11 +13,13 @@ from lit_embed.models.endpoint import Endpoint
 from lit_embed.models.endpoint_name import is_endpoint
 from lit_embed.models.image_text_towers import holds_images_and_texts, open_image_text
 from lit_embed.models.inference import Precision
-from lit_embed.models.onnx_encoder import is_onnx, open_onnx
+from lit_embed.models.onnx_encoder import OnnxEncoder, is_onnx, open_onnx
+
+Encoder = TextEncoder | ImageTextEncoder | ImageTextTowers | OnnxEncoder | Endpoint
 
 
 def open_encoder(folder: str | Path, max_length: int | None = None, precision: Precision = "float32",
-                 device: torch.device | str | None = None) -> TextEncoder | ImageTextEncoder | ImageTextTowers | Endpoint:
+                 device: torch.device | str | None = None) -> Encoder:
     """The model of a folder, on the GPU if there is one; max_length cuts texts elsewhere than the folder says.
 
     openai:MODEL and openai:MODEL@URL are models behind an endpoint, which encode texts alike.
@@ -40,7 +42,7 @@ def place_of(model: str | Path) -> str:
     return str(model) if is_endpoint(model) else str(Path(model).resolve())
 
 
-def tell_cost(encoder: TextEncoder | Endpoint) -> None:
+def tell_cost(encoder: Encoder) -> None:
     """What an endpoint has cost, on standard error; a model of this machine says nothing."""
     if isinstance(encoder, Endpoint):
         print(encoder.spent(), file=sys.stderr)

@@ -109,8 +109,15 @@ def sentence_transformers_reads(folder: Path) -> Encode:
 
 
 def check_pairs(run: Path | None, given: list[str] | None) -> tuple[list[tuple[str, str]], str]:
-    """Pairs of texts to compare on, and where they are from: those given, the run's validation rows, or sentences of our own."""
+    """Pairs of texts to compare on, and where they are from: those given, the run's validation rows, or sentences of our own.
+
+    Raises
+        UserError   hardly any text was given
+    """
     if given is not None:
+        given = [text for text in given if text.strip()]
+        if len(given) < 3:
+            raise UserError(f"--texts holds {len(given)} texts: three at least are compared")
         return list(zip(given, given[1:] + given[:1])), "given with --texts"
     if run is not None and (run / CONFIG).is_file():
         try:

@@ -3,15 +3,17 @@
 import numpy as np
 import pytest
 import torch
+from onnx_toys import exported_bert
 from toys import toy_texts
 
+from lit_embed.batches import Tokens
 from lit_embed.errors import UserError
+from lit_embed.metrics import cosine
 from lit_embed.models import TextEncoder, onnx_export
-from lit_embed.models.onnx_encoder import OnnxEncoder
+from lit_embed.models.backbone import padded_inputs
+from lit_embed.models.onnx_encoder import OnnxEncoder, open_session
 from lit_embed.models.pooling import pool
 
-pytest.importorskip("onnxruntime")
-pytest.importorskip("onnxscript")
 TEXTS = [*toy_texts(9), "the cat " * 30, ""]
 
 
@@ -32,19 +34,27 @@ def assert_embeds_as(exported, encoder):
 
 
 def test_int8_is_close_and_a_fraction_of_the_size(toy_backbone, tmp_path, monkeypatch):
-    encoder = TextEncoder(toy_backbone, max_length=40, normalization="l2", query_prefix="red ")
-    onnx_export.save(encoder, tmp_path / "float")
-    exported = OnnxEncoder(tmp_path / "float")
-    assert_embeds_as(exported, encoder)
-    assert not list((tmp_path / "float").glob("*.safetensors"))
-    content = exported.file.read_bytes()
+    encoder, content = TextEncoder(toy_backbone, max_length=40, query_prefix="red "), exported_bert(toy_backbone)
     assert str(onnx_export.__file__).encode() not in content                           # no folders of the machine that wrote it
-    monkeypatch.setattr(onnx_export, "write_graph", lambda _, file: file.write_bytes(content))       # the same, sooner
+    monkeypatch.setattr(onnx_export, "write_graph", lambda _, file: file.write_bytes(content))
+    onnx_export.save(encoder, tmp_path / "float")
+    assert_embeds_as(OnnxEncoder(tmp_path / "float"), encoder)
+    assert not list((tmp_path / "float").glob("*.safetensors"))
     onnx_export.save(encoder, tmp_path / "int8", int8=True)
     rounded = OnnxEncoder(tmp_path / "int8")
     assert rounded.file.name == "model_int8.onnx" and rounded.file.stat().st_size < 0.7 * len(content)
-    cosines = (rounded.encode(TEXTS) * encoder.encode(TEXTS)).sum(axis=1)
+    cosines = cosine(rounded.encode(TEXTS), encoder.encode(TEXTS))
     assert 0.97 < cosines.min() and cosines.mean() < 1 - 1e-6
+
+
+def test_token_vectors_come_out_too_for_whoever_pools_outside(toy_backbone, tmp_path):
+    encoder, file = TextEncoder(toy_backbone), tmp_path / "model.onnx"
+    file.write_bytes(exported_bert(toy_backbone))
+    ids, lengths, _ = encoder.tokenizer.tokenize(["the cat sat", "a dog"])
+    inputs = padded_inputs(Tokens(torch.from_numpy(ids), torch.from_numpy(lengths).long()), 0)
+    vectors, = open_session(file).run([onnx_export.TOKENS], {name: value.numpy() for name, value in inputs.items()})
+    hidden = torch.from_numpy(vectors)[inputs["attention_mask"].bool()]                          # (S, D)
+    np.testing.assert_allclose(pool(hidden, torch.from_numpy(lengths), "mean"), encoder.encode(["the cat sat", "a dog"]), atol=2e-6)
 
 
 @pytest.mark.parametrize("name", onnx_export.POOLINGS)
