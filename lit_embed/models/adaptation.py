@@ -1,4 +1,4 @@
-"""What else makes an encoder of a pretrained model: how its texts end, which way its attention looks, which adapters are trained."""
+"""What else makes an encoder of a pretrained model: how texts end, which way attention looks, which adapters are trained."""
 
 from dataclasses import asdict, dataclass, replace
 
@@ -22,7 +22,7 @@ class Adaptation:
     """End each text with the tokenizer's EOS token, within max_length; None: where the last token of a decoder that was not yet
     trained as an encoder stands for the text."""
     bidirectional: bool | None = None
-    """Let every token of a decoder see the whole text; None: as the folder says, which is causal unless it was trained otherwise."""
+    """Let every token of a decoder see the whole text; None: as the folder says, causal unless it was trained otherwise."""
     lora: Lora | None = None
     """Train low-rank adapters beside the backbone's linear layers, and nothing else of it."""
 

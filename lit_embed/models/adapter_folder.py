@@ -89,10 +89,10 @@ def _fill(backbone: PreTrainedModel, folder: str) -> None:
 
 
 def save_adapters(backbone: PreTrainedModel, folder: Path) -> None:
-    """The adapters of `backbone` into `folder`, as PEFT writes them; without a config.json, which readers take for a whole model's."""
+    """The adapters of `backbone` into `folder`, as PEFT writes them; no config.json, which readers take for a whole model's."""
     weights = peft_here().get_peft_model_state_dict(backbone)
-    save_file({PREFIX + name: value.detach().to("cpu", torch.float32).contiguous() for name, value in weights.items()}, folder / WEIGHTS,
-              metadata={"format": "pt"})
+    weights = {PREFIX + name: value.detach().to("cpu", torch.float32).contiguous() for name, value in weights.items()}
+    save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
     config = backbone.peft_config["default"]
     config.inference_mode = True
     try:
@@ -120,5 +120,5 @@ def _refuse_other_shapes(backbone: PreTrainedModel, found: Lora, asked: Lora, fo
     if isinstance(found.target_modules, list):
         same = same and targets(backbone, asked.target_modules) == found.target_modules
     if not same:
-        raise UserError(f"{folder} holds adapters of r {found.r}, alpha {found.alpha} on {', '.join(found.target_modules)}, the config "
-                        "asks for others: leave out lora to train these on, or merge them first")
+        raise UserError(f"{folder} holds adapters of r {found.r}, alpha {found.alpha} on {', '.join(found.target_modules)}, the "
+                        "config asks for others: leave out lora to train these on, or merge them first")
