@@ -42,9 +42,7 @@ def adapted_backbone(backbone: str, adapt: Adaptation) -> tuple[PreTrainedModel,
     base = adapter_folder.base_of(backbone) if on_adapters else backbone
     quantized = adapt.lora is not None and adapt.lora.quantize != "none"
     model = load_backbone(base, four_bits() if quantized else {})
-    both = adapt.bidirectional
-    if both is None and on_adapters and says_bidirectional(resolve(backbone)):
-        both = True
+    both = says_bidirectional(resolve(backbone)) if on_adapters and adapt.bidirectional is None else adapt.bidirectional
     look_both_ways(model, both)
     if on_adapters:
         adapter_folder.load_adapters(model, backbone, adapt.lora)

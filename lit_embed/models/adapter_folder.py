@@ -1,6 +1,7 @@
 """Adapters as a folder in PEFT's layout: their weights, a few megabytes, and a reference to the backbone that they belong to."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -11,6 +12,9 @@ from transformers.utils.peft_utils import find_adapter_config_file
 from lit_embed.errors import UserError
 from lit_embed.models.lora import Lora, inject, peft_here, settings_of, targets
 from lit_embed.models.resolve import resolve
+
+if TYPE_CHECKING:
+    from peft import PeftConfig
 
 WEIGHTS = "adapter_model.safetensors"
 PREFIX = "base_model.model."            # what PEFT puts before the names of the backbone
@@ -101,7 +105,7 @@ def save_adapters(backbone: PreTrainedModel, folder: Path) -> None:
         config.inference_mode = False
 
 
-def _config(folder: str):
+def _config(folder: str) -> "PeftConfig":
     try:
         return peft_here().PeftConfig.from_pretrained(resolve(folder))
     except (ValueError, TypeError, KeyError, OSError) as error:

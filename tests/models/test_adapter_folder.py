@@ -86,6 +86,9 @@ def test_both_ways_comes_back_from_the_adapters_folder_and_from_the_merged_one(b
         np.testing.assert_allclose(TextEncoder.from_folder(tmp_path / name).encode(TEXTS), encoder.encode(TEXTS), atol=1e-5)
     causal = TextEncoder.from_folder(tmp_path / "adapters", adapt=Adaptation(bidirectional=False))
     assert np.abs(causal.encode(TEXTS) - encoder.encode(TEXTS)).max() > 1e-3
+    other = TextEncoder(str(tmp_path / "merged"), "mean", 24, adapt=Adaptation(bidirectional=False, lora=SMALL))
+    other.save_folder(tmp_path / "causal")                            # adapters that look back, of a backbone that looks both ways
+    np.testing.assert_allclose(TextEncoder.from_folder(tmp_path / "causal").encode(TEXTS), other.encode(TEXTS), atol=1e-5)
 
 
 def test_other_settings_than_the_folders_are_refused_except_for_the_dropout(saved):
