@@ -40,7 +40,8 @@ ARCHITECTURES: dict[str, tuple[str, dict]] = {
     # With the tokenizer of a decoder: no token before or behind a text.
     "smollm": ("Llama", SIZE | {"num_key_value_heads": 2, "bos_token_id": 2, "eos_token_id": 3}),
     "mistral": ("Mistral", SIZE | {"num_key_value_heads": 2, "bos_token_id": 2, "eos_token_id": 3, "sliding_window": 6}),
-    "gemma2": ("Gemma2", SIZE | {"num_key_value_heads": 2, "head_dim": 8, "bos_token_id": 2, "eos_token_id": 3, "sliding_window": 6}),
+    "gemma2": ("Gemma2", SIZE | {"num_key_value_heads": 2, "head_dim": 8, "bos_token_id": 2, "eos_token_id": 3,
+                                 "sliding_window": 6}),
     "qwen3": ("Qwen3", SIZE | {"num_key_value_heads": 2, "head_dim": 8, "eos_token_id": 3}),
 }
 DECODERS = ("smollm", "mistral", "gemma2", "qwen3")

@@ -9,7 +9,7 @@ import pytorch_lightning as pl
 from torch import nn
 
 from lit_embed.distributed import is_sharded
-from lit_embed.models.whole_weights import whole
+from lit_embed.models.whole_weights import own_weights, whole
 
 # The best checkpoint of a run, for as long as its trainer lives: (path, time of writing) and what was read.
 _LOADED: WeakKeyDictionary[pl.Trainer, tuple[tuple[str, int], dict]] = WeakKeyDictionary()
@@ -40,7 +40,7 @@ def _with_best(trainer: pl.Trainer, module: nn.Module, prefix: str) -> Iterator[
         yield trainer.global_step
         return
     found = {name.removeprefix(prefix): value for name, value in best["state_dict"].items() if name.startswith(prefix)}
-    here = module.state_dict()                      # a checkpoint of adapters leaves out what never changes
+    here = own_weights(module)                      # a checkpoint of adapters leaves out what never changes
     last = {name: value.detach().to("cpu", copy=True) for name, value in here.items() if name in found}
     try:
         module.load_state_dict({**here, **found})

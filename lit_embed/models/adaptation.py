@@ -1,4 +1,4 @@
-"""What else makes an encoder of a pretrained model: how its texts end, which way its attention looks, which adapters are trained."""
+"""What else makes an encoder of a pretrained model: how texts end, which way attention looks, which adapters are trained."""
 
 from dataclasses import asdict, dataclass, replace
 
@@ -22,7 +22,7 @@ class Adaptation:
     """End each text with the tokenizer's EOS token, within max_length; None: where the last token of a decoder that was not yet
     trained as an encoder stands for the text."""
     bidirectional: bool | None = None
-    """Let every token of a decoder see the whole text; None: as the folder says, which is causal unless it was trained otherwise."""
+    """Let every token of a decoder see the whole text; None: as the folder says, causal unless it was trained otherwise."""
     lora: Lora | None = None
     """Train low-rank adapters beside the backbone's linear layers, and nothing else of it."""
 
@@ -42,9 +42,7 @@ def adapted_backbone(backbone: str, adapt: Adaptation) -> tuple[PreTrainedModel,
     base = adapter_folder.base_of(backbone) if on_adapters else backbone
     quantized = adapt.lora is not None and adapt.lora.quantize != "none"
     model = load_backbone(base, four_bits() if quantized else {})
-    both = adapt.bidirectional
-    if both is None and on_adapters and says_bidirectional(resolve(backbone)):
-        both = True
+    both = says_bidirectional(resolve(backbone)) if on_adapters and adapt.bidirectional is None else adapt.bidirectional
     look_both_ways(model, both)
     if on_adapters:
         adapter_folder.load_adapters(model, backbone, adapt.lora)

@@ -1,6 +1,7 @@
 """Adapters as a folder in PEFT's layout: their weights, a few megabytes, and a reference to the backbone that they belong to."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -11,6 +12,9 @@ from transformers.utils.peft_utils import find_adapter_config_file
 from lit_embed.errors import UserError
 from lit_embed.models.lora import Lora, inject, peft_here, settings_of, targets
 from lit_embed.models.resolve import resolve
+
+if TYPE_CHECKING:
+    from peft import PeftConfig
 
 WEIGHTS = "adapter_model.safetensors"
 PREFIX = "base_model.model."            # what PEFT puts before the names of the backbone
@@ -89,10 +93,10 @@ def _fill(backbone: PreTrainedModel, folder: str) -> None:
 
 
 def save_adapters(backbone: PreTrainedModel, folder: Path) -> None:
-    """The adapters of `backbone` into `folder`, as PEFT writes them; without a config.json, which readers take for a whole model's."""
+    """The adapters of `backbone` into `folder`, as PEFT writes them; no config.json, which readers take for a whole model's."""
     weights = peft_here().get_peft_model_state_dict(backbone)
-    save_file({PREFIX + name: value.detach().to("cpu", torch.float32).contiguous() for name, value in weights.items()}, folder / WEIGHTS,
-              metadata={"format": "pt"})
+    weights = {PREFIX + name: value.detach().to("cpu", torch.float32).contiguous() for name, value in weights.items()}
+    save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
     config = backbone.peft_config["default"]
     config.inference_mode = True
     try:
@@ -101,7 +105,7 @@ def save_adapters(backbone: PreTrainedModel, folder: Path) -> None:
         config.inference_mode = False
 
 
-def _config(folder: str):
+def _config(folder: str) -> "PeftConfig":
     try:
         return peft_here().PeftConfig.from_pretrained(resolve(folder))
     except (ValueError, TypeError, KeyError, OSError) as error:
@@ -120,5 +124,5 @@ def _refuse_other_shapes(backbone: PreTrainedModel, found: Lora, asked: Lora, fo
     if isinstance(found.target_modules, list):
         same = same and targets(backbone, asked.target_modules) == found.target_modules
     if not same:
-        raise UserError(f"{folder} holds adapters of r {found.r}, alpha {found.alpha} on {', '.join(found.target_modules)}, the config "
-                        "asks for others: leave out lora to train these on, or merge them first")
+        raise UserError(f"{folder} holds adapters of r {found.r}, alpha {found.alpha} on {', '.join(found.target_modules)}, the "
+                        "config asks for others: leave out lora to train these on, or merge them first")

@@ -27,7 +27,8 @@ def end_with_eos(tokenizer: PreTrainedTokenizerBase) -> None:
         raise UserError("append_eos: the tokenizer of this backbone has no EOS token; set append_eos to false")
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
-        raise UserError(f"append_eos: {type(tokenizer).__name__} is written in Python and takes no such rule; set append_eos to false")
+        raise UserError(f"append_eos: {type(tokenizer).__name__} is written in Python and takes no such rule; set append_eos to "
+                        "false")
     if last_of(tokenizer) == number:
         return
     rule = processors.TemplateProcessing(single=f"$A {eos}", pair=f"$A $B {eos}", special_tokens=[(eos, number)])

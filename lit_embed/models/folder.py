@@ -88,9 +88,10 @@ def is_trained(path: str | Path) -> bool:
     return "Pooling" in _modules(Path(path))
 
 
-def says_bidirectional(path: str | Path) -> bool:
-    """Whether the decoder in the folder at `path` was trained with every token seeing the whole text."""
-    return any(read_json(Path(path) / name).get("is_causal") is False for name in ("config.json", OURS))
+def says_bidirectional(path: str | Path) -> bool | None:
+    """Whether the adapters in the folder at `path` were trained with every token seeing the whole text; None: nothing is said."""
+    causal = read_json(Path(path) / OURS).get("is_causal")
+    return None if causal is None else not causal
 
 
 def _modules(path: Path) -> dict[str, str]:

@@ -123,7 +123,8 @@ def base_names(encoder: nn.Module) -> set[str]:
 def merged(encoder: "TextEncoder") -> "TextEncoder":
     """An encoder without adapters and with the same embeddings: each product added to the weights it stands beside.
 
-    A copy in float32, which `save_folder` writes as a plain model; `encoder` is left as it is. One without adapters is returned itself.
+    A copy in float32, which `save_folder` writes as a plain model; `encoder` is left as it is. One without adapters is
+    returned itself.
 
     Raises
         UserError   the backbone's weights are in four bits, which cannot take up the product

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from weakref import WeakKeyDictionary
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from lit_embed.distributed import is_sharded
 
@@ -18,6 +18,12 @@ def remember_whole(encoder: nn.Module) -> None:
     """To be called before the encoder is sharded: its buffers and settings are kept, of its parameters the shapes."""
     memo = {id(p): nn.Parameter(p.detach().to("meta"), p.requires_grad) for p in encoder.parameters()}
     _HOLLOW[encoder] = copy_of(encoder, memo)
+
+
+def own_weights(module: nn.Module) -> dict[str, Tensor]:
+    """What `module.load_state_dict` takes: layers of four bits write more into a state_dict than they read from one."""
+    own = {name for name, _ in [*module.named_parameters(), *module.named_buffers()]}
+    return {name: value for name, value in module.state_dict().items() if name in own}
 
 
 def copy_of(encoder: nn.Module, memo: dict[int, object]) -> nn.Module:

@@ -5,6 +5,7 @@ import pytorch_lightning as pl
 from lit_embed.distributed import is_sharded
 from lit_embed.errors import UserError
 from lit_embed.models.lora import base_names
+from lit_embed.models.whole_weights import own_weights
 
 MARK = "base_fingerprint"
 
@@ -34,5 +35,5 @@ def put_base_back(module: pl.LightningModule, checkpoint: dict) -> None:
         raise UserError("the checkpoint holds adapters that were trained beside other weights than those of this backbone: give "
                         "the backbone, and the lora settings, of that run")
     names = base_names(module.encoder)
-    checkpoint["state_dict"] |= {name: value for name, value in module.state_dict().items()
+    checkpoint["state_dict"] |= {name: value for name, value in own_weights(module).items()
                                  if name.removeprefix("encoder.") in names}

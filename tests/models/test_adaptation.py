@@ -19,5 +19,7 @@ def test_without_settings_a_backbone_is_what_it_was(backbone_folder):
 
 
 def test_a_tokenizer_ends_texts_where_the_last_token_of_a_decoder_is_taken(backbone_folder):
-    ends = {last: adapted_tokenizer(backbone_folder("smollm"), 8, None, last).tokenize(toy_texts(1))[0][-1] for last in (True, False)}
-    assert ends[True] == 3 != ends[False]
+    def end(last_of_decoder: bool) -> int:
+        return adapted_tokenizer(backbone_folder("smollm"), 8, None, last_of_decoder).tokenize(toy_texts(1))[0][-1]
+
+    assert end(True) == 3 != end(False)

@@ -1,6 +1,7 @@
 """Adapters alone in a folder: small, read by us, PEFT and sentence-transformers with equal embeddings, and trained on."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -35,7 +36,8 @@ def test_what_comes_back_has_equal_embeddings_and_trains_on(saved, tmp_path):
     again.save_folder(tmp_path / "later")                             # adapters that were trained on refer to the backbone itself
     later = TextEncoder.from_folder(tmp_path / "later")
     np.testing.assert_array_equal(later.encode(TEXTS), again.encode(TEXTS))
-    assert base_of(str(tmp_path / "later")) == base_of(str(folder)) and np.abs(later.encode(TEXTS) - encoder.encode(TEXTS)).max() > 1e-3
+    assert base_of(str(tmp_path / "later")) == base_of(str(folder))
+    assert np.abs(later.encode(TEXTS) - encoder.encode(TEXTS)).max() > 1e-3
 
 
 def test_the_folder_holds_adapters_and_a_reference_and_no_backbone(saved, backbone_folder):
@@ -84,6 +86,9 @@ def test_both_ways_comes_back_from_the_adapters_folder_and_from_the_merged_one(b
         np.testing.assert_allclose(TextEncoder.from_folder(tmp_path / name).encode(TEXTS), encoder.encode(TEXTS), atol=1e-5)
     causal = TextEncoder.from_folder(tmp_path / "adapters", adapt=Adaptation(bidirectional=False))
     assert np.abs(causal.encode(TEXTS) - encoder.encode(TEXTS)).max() > 1e-3
+    other = TextEncoder(str(tmp_path / "merged"), "mean", 24, adapt=Adaptation(bidirectional=False, lora=SMALL))
+    other.save_folder(tmp_path / "causal")                            # adapters that look back, of a backbone that looks both ways
+    np.testing.assert_allclose(TextEncoder.from_folder(tmp_path / "causal").encode(TEXTS), other.encode(TEXTS), atol=1e-5)
 
 
 def test_other_settings_than_the_folders_are_refused_except_for_the_dropout(saved):
@@ -94,7 +99,7 @@ def test_other_settings_than_the_folders_are_refused_except_for_the_dropout(save
             TextEncoder.from_folder(folder, adapt=Adaptation(lora=other))
 
 
-def test_a_lost_backbone_and_damaged_adapters_are_one_line(saved, toy_backbone):
+def test_a_lost_backbone_and_damaged_adapters_are_one_line(saved, toy_backbone, monkeypatch):
     _, folder = saved
     file = folder / "adapter_config.json"
     right = json.loads(file.read_text())
@@ -111,6 +116,10 @@ def test_a_lost_backbone_and_damaged_adapters_are_one_line(saved, toy_backbone):
     with pytest.raises(UserError, match="4 weights are missing and 0 belong elsewhere"):
         TextEncoder.from_folder(folder)
     file.write_text(json.dumps(right))
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "peft", None)
+        with pytest.raises(UserError, match="needs the package peft"):
+            TextEncoder.from_folder(folder)
     (folder / "adapter_model.safetensors").unlink()
     with pytest.raises(UserError, match="no adapter_model.safetensors"):
         TextEncoder.from_folder(folder)

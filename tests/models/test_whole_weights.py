@@ -8,7 +8,7 @@ from toys import toy_texts
 from lit_embed.distributed import group_on_this_machine, shard
 from lit_embed.errors import UserError
 from lit_embed.models import TextEncoder
-from lit_embed.models.whole_weights import remember_whole, whole
+from lit_embed.models.whole_weights import own_weights, remember_whole, whole
 
 
 class Holder(torch.nn.Module):
@@ -41,3 +41,17 @@ def test_the_copy_of_a_sharded_encoder_has_its_embeddings(toy_backbone, tmp_path
         assert holder.encoder is encoder and all(hasattr(p, "full_tensor") for p in encoder.parameters())
         with whole(holder):                                       # what was done to the first copy is gone
             np.testing.assert_array_equal(holder.encoder.encode(texts), expected)
+
+
+class FourBits(torch.nn.Linear):
+    """Writes what its weights are scaled by into a state_dict, and does not read it, as bitsandbytes does."""
+
+    def _save_to_state_dict(self, destination, prefix, keep_vars):
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        destination[prefix + "weight.absmax"] = torch.ones(1)
+
+
+def test_what_a_module_writes_beside_its_weights_is_not_loaded_into_it():
+    module = torch.nn.Sequential(FourBits(2, 2), torch.nn.BatchNorm1d(2))
+    assert own_weights(module).keys() == module.state_dict().keys() - {"0.weight.absmax"}
+    module.load_state_dict(own_weights(module))

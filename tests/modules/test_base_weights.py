@@ -80,12 +80,14 @@ def test_without_adapters_a_checkpoint_is_whole(toy_backbone):
 
 def test_the_model_folder_has_the_best_adapters_and_trains_on(backbone_folder, tmp_path):
     pairs_file(tmp_path)
-    module, best = module_of(backbone_folder("smollm")), ModelCheckpoint(tmp_path, monitor="val_loss", mode="min")      # not the last
+    module = module_of(backbone_folder("smollm"))
+    best = ModelCheckpoint(tmp_path, monitor="val_loss", mode="min")                          # not the last
     fit(tmp_path, module, best, ModelFolder(), enable_checkpointing=True)
     assert torch.load(best.best_model_path, weights_only=True)["global_step"] == EPOCH
     texts, encoder = toy_texts(5), TextEncoder.from_folder(tmp_path / "model")
-    np.testing.assert_array_equal(encoder.encode(texts), BiEncoder.load_from_checkpoint(best.best_model_path).encoder.encode(texts))
-    assert np.abs(encoder.encode(texts) - module.encoder.encode(texts)).max() > 1e-4          # the last weights are the module's again
+    same = BiEncoder.load_from_checkpoint(best.best_model_path).encoder
+    np.testing.assert_array_equal(encoder.encode(texts), same.encode(texts))
+    assert np.abs(encoder.encode(texts) - module.encoder.encode(texts)).max() > 1e-4          # the module has its last again
     later = BiEncoder(encoder, InfoNCE(0.1), learning_rate=1e-2)
     *_, after = fit(tmp_path, later, SaveEvery(tmp_path))
     again = BiEncoder.load_from_checkpoint(tmp_path / "8.ckpt")
