@@ -46,8 +46,12 @@ class Guide(pl.Callback):
             loss.take_guide(queries, documents)
 
     def _open(self) -> TextEncoder:
-        changes, where = {"max_length": self.max_length} if self.max_length else {}, resolve(self.model)
-        return TextEncoder.from_folder(where, **changes) if Path(where).is_dir() else TextEncoder(where, **changes)
+        changes = {"max_length": self.max_length} if self.max_length else {}
+        try:
+            where = resolve(self.model)
+            return TextEncoder.from_folder(where, **changes) if Path(where).is_dir() else TextEncoder(where, **changes)
+        except UserError as error:                                    # which speaks of the run's own backbone
+            raise UserError(f"the model of the callback Guide: {error}") from error
 
 
 def _embedded(guide: TextEncoder, texts: list[str], role: str) -> tuple[Tensor, Tensor]:

@@ -22,7 +22,7 @@ from lit_embed.batches import text_ids
 from lit_embed.commands.encode import read_texts
 from lit_embed.commands.mining_report import MinedPairs, report, show, write_pairs, write_report
 from lit_embed.commands.open_model import add_precision, open_encoder
-from lit_embed.commands.teacher import open_one_score, teacher_scores
+from lit_embed.commands.teacher import open_judge, open_one_score, teacher_scores
 from lit_embed.data.read_file import READERS
 from lit_embed.data.read_pairs import read_pairs
 from lit_embed.errors import UserError
@@ -31,7 +31,7 @@ from lit_embed.run.messages import quiet
 from lit_embed.search import Bm25, Index, distinct
 from lit_embed.search.candidates import AtRandom, ByVectors, ByWords
 from lit_embed.search.fill_up import fill_up
-from lit_embed.search.mining import Judge, MiningTask, Source, mine, mining_task
+from lit_embed.search.mining import MiningTask, Source, mine, mining_task
 from lit_embed.search.negatives import Rules
 
 OPTIONS = {"--margin": "its score is at most the positive's minus this",
@@ -51,7 +51,7 @@ def run(arguments: list[str]) -> None:
     asked = text_ids(pairs.queries)
     task = mining_task(asked, text_ids(pairs.documents[0]), text_ids(passages))
     questions = [pairs.queries[row] for row in np.unique(asked, return_index=True)[1]]       # as the task numbers them
-    judge = open_judge(options, questions, passages)
+    judge = open_judge(options.judge, options.precision, questions, passages) if options.judge else None
     teacher = options.teacher_scores and open_one_score("--teacher-scores", options.teacher_scores, options.precision)
     source = open_source(options, task, questions, passages)
     with Progress(*Progress.get_default_columns()[:2], MofNCompleteColumn(), "pairs", TimeRemainingColumn(),
@@ -132,14 +132,6 @@ def more_passages(options: argparse.Namespace) -> list[str]:
     has_columns = Path(options.corpus).suffix.lower() in READERS
     texts = read_texts(options.corpus, (options.document or "text") if has_columns else None)
     return [text for text in texts if text and not text.isspace()]
-
-
-def open_judge(options: argparse.Namespace, questions: list[str], passages: list[str]) -> Judge | None:
-    """The cross-encoder's score of question i and passage j, by their numbers."""
-    if not options.judge:
-        return None
-    scorer = open_one_score("--judge", options.judge, options.precision)
-    return lambda asked, places: scorer.score([(questions[i], passages[j]) for i, j in zip(asked, places)])
 
 
 def open_source(options: argparse.Namespace, task: MiningTask, questions: list[str], passages: list[str]) -> Source:

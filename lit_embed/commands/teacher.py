@@ -1,4 +1,4 @@
-"""A cross-encoder as a teacher: what it thinks of each pair and of the negatives that were mined for it."""
+"""A cross-encoder beside the mining: as the judge of candidates, and as a teacher of who trains on what was mined."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from lit_embed.commands.open_model import open_scorer
 from lit_embed.errors import UserError
 from lit_embed.models import TextPairScorer
 from lit_embed.models.inference import Precision
-from lit_embed.search.mining import Mined
+from lit_embed.search.mining import Judge, Mined
 
 
 def open_one_score(option: str, folder: str, precision: Precision) -> TextPairScorer:
@@ -20,6 +20,12 @@ def open_one_score(option: str, folder: str, precision: Precision) -> TextPairSc
     if scorer.num_labels != 1:
         raise UserError(f"{option} {folder}: it gives {scorer.num_labels} scores a pair, and one is needed")
     return scorer
+
+
+def open_judge(folder: str, precision: Precision, questions: list[str], passages: list[str]) -> Judge:
+    """The cross-encoder's score of question i and passage j, by their numbers."""
+    scorer = open_one_score("--judge", folder, precision)
+    return lambda asked, places: scorer.score([(questions[i], passages[j]) for i, j in zip(asked, places)])
 
 
 def teacher_scores(scorer: TextPairScorer, pairs: PairRows, passages: list[str], mined: Mined, rows: np.ndarray) -> np.ndarray:

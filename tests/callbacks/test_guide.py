@@ -62,6 +62,11 @@ def test_a_loss_that_takes_no_guide_is_one_clear_line(toy_backbone, tmp_path):
         toy_trainer(tmp_path, [Guide(toy_backbone)]).fit(toy_module(toy_backbone), ToyData())
 
 
+def test_a_guide_that_is_not_there_is_named(toy_backbone, tmp_path):
+    with pytest.raises(UserError, match="the model of the callback Guide: .*nowhere"):
+        toy_trainer(tmp_path, [Guide("./nowhere")]).fit(guided_module(toy_backbone), ToyData(batch_size=4))
+
+
 def share(rank, backbone, folder):
     module, data = guided_module(backbone), ToyData(batch_size=4)
     toy_trainer(folder, [Guide(backbone)]).validate(module, data, verbose=False)
