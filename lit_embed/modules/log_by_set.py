@@ -11,5 +11,6 @@ def log_by_set(module: pl.LightningModule, name: str, loss: Tensor, batch: PairB
 
     Between two batches of a set the logs of a step repeat what its last batch gave.
     """
-    if batch.source is not None:
-        module.log(f"{name}/{batch.source}", loss.detach(), batch_size=len(batch), sync_dist=sync_dist)
+    source = getattr(batch, "source", None)              # a batch of another kind need not know of sets
+    if source is not None:
+        module.log(f"{name}/{source}", loss.detach(), batch_size=len(batch), sync_dist=sync_dist)

@@ -21,6 +21,11 @@ from lit_embed.modules import BiEncoder
 BATCHES = 16                # of an epoch, 32 training rows in each of four sets, 8 to a batch
 
 
+@pytest.fixture(autouse=True)
+def _leave_no_seed(monkeypatch) -> None:
+    monkeypatch.setenv("PL_GLOBAL_SEED", "1")          # seed_everything writes it, and later tests would find it
+
+
 def mixture(path: str, batch_size: int = 8, **settings) -> Mixture:
     def rows(**own) -> Pairs:
         return Pairs(path=path, validation=0.2, batch_size=batch_size, **own)

@@ -12,6 +12,11 @@ from lit_embed.models import TextEncoder
 from lit_embed.modules import BiEncoder
 
 
+@pytest.fixture(autouse=True)
+def _leave_no_seed(monkeypatch) -> None:
+    monkeypatch.setenv("PL_GLOBAL_SEED", "1")          # seed_everything writes it, and later tests would find it
+
+
 class Killed(Exception):
     pass
 
