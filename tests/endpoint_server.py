@@ -100,7 +100,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def reply(self, body: dict, word: str) -> dict:
         vectors = self.server.embed(body["input"])[:, :body.get("dimensions")]
-        entries = [{"object": "embedding", "index": place, "embedding": self.written(row, body, word)} for place, row in enumerate(vectors)]
+        entries = [{"object": "embedding", "index": place, "embedding": self.written(row, body, word)}
+                   for place, row in enumerate(vectors)]
         if word == "reversed":
             entries.reverse()
         if word == "one less":

@@ -4,8 +4,9 @@ import math
 import warnings
 from typing import TYPE_CHECKING
 
+from lit_embed.benchmarks.mteb_data import without_bars
 from lit_embed.benchmarks.mteb_model import MtebModel
-from lit_embed.benchmarks.mteb_tasks import mteb_package, parts, without_bars
+from lit_embed.benchmarks.mteb_tasks import mteb_package, parts
 
 if TYPE_CHECKING:
     from mteb.abstasks import AbsTask

@@ -16,9 +16,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 from lit_embed import __version__
+from lit_embed.benchmarks.mteb_data import check_data, load
 from lit_embed.benchmarks.mteb_figures import sources, task_figures
 from lit_embed.benchmarks.mteb_model import MtebModel
-from lit_embed.benchmarks.mteb_tasks import check_data, load, open_task
+from lit_embed.benchmarks.mteb_tasks import open_task
 from lit_embed.commands.mteb_table import show
 from lit_embed.commands.open_model import add_precision, open_encoder, tell_cost
 from lit_embed.errors import UserError

@@ -10,11 +10,10 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from email.utils import parsedate_to_datetime
 
 from lit_embed.errors import UserError
 from lit_embed.models.endpoint_name import is_this_machine
-from lit_embed.models.endpoint_reply import BadReply, Reply, out_of_money, read_reply, reason
+from lit_embed.models.endpoint_reply import BadReply, Reply, out_of_money, read_reply, reason, seconds_to_wait
 
 AGAIN = {408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529}
 TOO_MUCH = {400, 413, 422}      # also: of a text that is too long, or of too many texts
@@ -37,7 +36,7 @@ class Requests:
     first_wait   seconds before the second attempt; doubled each time, with chance, unless the answer says how long
     """
 
-    def __init__(self, url: str, key: str | None, timeout: float = 60, attempts: int = 6, per_minute: float | None = None,
+    def __init__(self, url: str, key: str | None, timeout: float = 300, attempts: int = 6, per_minute: float | None = None,
                  first_wait: float = 0.5):
         self.url, self.key, self.timeout, self.attempts, self.first_wait = url, key, timeout, attempts, first_wait
         self.interval = 60 / per_minute if per_minute else 0.0
@@ -139,18 +138,4 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
     """A key is for the host it was given for, and a POST that is redirected becomes a GET."""
 
     def redirect_request(self, *arguments: object) -> None:
-        return None
-
-
-def seconds_to_wait(header: str | None) -> float | None:
-    """Retry-After: seconds, or a date (RFC 9110, section 10.2.3); None where it says nothing that can be read."""
-    if header is None:
-        return None
-    try:
-        return max(0.0, float(header))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
-    except ValueError:
         return None

@@ -6,9 +6,10 @@ import pytest
 from scipy.stats import spearmanr
 from toy_mteb import toy_mteb
 
+from lit_embed.benchmarks.mteb_data import load
 from lit_embed.benchmarks.mteb_figures import sources, task_figures
 from lit_embed.benchmarks.mteb_model import MtebModel
-from lit_embed.benchmarks.mteb_tasks import load, open_task
+from lit_embed.benchmarks.mteb_tasks import open_task
 from lit_embed.metrics import similarities
 from lit_embed.models import TextEncoder
 
