@@ -131,11 +131,17 @@ def _read_from(task: "AbsTask", folder: Path):
 
 def _check_splits(task: "AbsTask") -> None:
     """Raises UserError where the rows have not the splits that are evaluated."""
-    for part in task.dataset.values() if task.metadata.is_multilingual else [task.dataset]:
-        there = part.get("default", part)
-        if missing := [split for split in task.eval_splits if split not in there]:
-            raise UserError(f"{task.metadata.name}: {task.metadata.dataset['path']} has no split {missing[0]!r}, it has "
-                            f"{', '.join(there)}: say which to evaluate with --split")
+    there = _splits(task)
+    if there and (missing := [split for split in task.eval_splits if split not in there]):
+        raise UserError(f"{task.metadata.name}: {task.metadata.dataset['path']} has no split {missing[0]!r}, it has "
+                        f"{', '.join(there)}: say which to evaluate with --split")
+
+
+def _splits(task: "AbsTask") -> dict:
+    """Rows by split; {} for tasks of several languages, and for those that keep their rows in a way of their own."""
+    if task.metadata.is_multilingual or not isinstance(task.dataset, dict):
+        return {}
+    return task.dataset.get("default", task.dataset)
 
 
 def _difference(task: "AbsTask") -> str:
@@ -144,12 +150,11 @@ def _difference(task: "AbsTask") -> str:
     usual = task.metadata.eval_splits
     if set(task.eval_splits) - set(usual):
         return f"its {', '.join(task.eval_splits)} split is evaluated, and the benchmark's figures are of {', '.join(usual)}"
-    if task.metadata.is_multilingual or task.metadata.dataset.get("revision") != LOCAL:
+    if task.metadata.dataset.get("revision") != LOCAL:
         return ""
-    for split in task.eval_splits:
-        there = task.dataset.get("default", task.dataset)[split]
-        rows = len(there["corpus"]) + len(there["queries"]) if "corpus" in there else len(there)
-        if split in counts and rows != counts[split]:
+    for split, there in _splits(task).items():
+        rows = len(there["corpus"]) + len(there["queries"]) if isinstance(there, dict) else len(there)
+        if split in task.eval_splits and rows != counts.get(split, rows):
             return (f"{rows:,} rows in its {split} split, and the benchmark's has {counts[split]:,}: "
                     "the figures are not comparable")
     return ""

@@ -132,7 +132,7 @@ class Endpoint:
 
     def _which_weights(self) -> int:
         """A number for the model that a server of one's own has under this name today: tomorrow it may be another."""
-        now = self.asking.embed([PROBE], lambda *_: None)[0]                                                                  # (D,)
+        now = self.asking.embed([PROBE], lambda *_: None)[0]                                    # (D,)
         for place in count():
             key = key_of("probe", *self._asked_of, place)
             before = self.cache.get([key]).get(key)

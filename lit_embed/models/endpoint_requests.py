@@ -41,6 +41,7 @@ class Requests:
         self.url, self.key, self.timeout, self.attempts, self.first_wait = url, key, timeout, attempts, first_wait
         self.interval = 60 / per_minute if per_minute else 0.0
         self.reached = False                                         # whether it has ever answered
+        self.encoding: str | None = "base64"                         # a quarter of the letters of written numbers
         self._lock, self._next, self._stopped = threading.Lock(), 0.0, threading.Event()
         proxies = [urllib.request.ProxyHandler({})] if is_this_machine(url) else []      # no proxy leads to this machine
         self._opener = urllib.request.build_opener(_NoRedirect, *proxies)
@@ -51,12 +52,13 @@ class Requests:
             Refused     the input is at fault
             UserError   everything else that further attempts do not, or did not, help
         """
-        body = {"model": model, "input": texts, "encoding_format": "base64"} | ({"dimensions": dimensions} if dimensions else {})
+        body = {"model": model, "input": texts} | ({"dimensions": dimensions} if dimensions else {})
         failure = ""
         for attempt in range(self.attempts):
             self._wait_for_turn()
             try:
-                reply = read_reply(self._post(body), len(texts))
+                encoding = {"encoding_format": self.encoding} if self.encoding else {}
+                reply = read_reply(self._post(body | encoding), len(texts))
                 self.reached = True
                 return reply
             except urllib.error.HTTPError as error:
@@ -104,6 +106,9 @@ class Requests:
             raise UserError(f"{self.url} has moved to {error.headers.get('Location', 'another address')}: give that one")
         if error.code == 429 and out_of_money(body):
             raise UserError(f"{self.url} has no quota left for this key: {status}")
+        if error.code in TOO_MUCH and self.encoding and "encoding_format" in said:
+            self.encoding = None                                     # some servers know only numbers
+            return status, 0.0
         if error.code in TOO_MUCH:
             raise Refused(said or f"status {error.code}")
         if error.code not in AGAIN:

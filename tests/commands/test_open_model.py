@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from lit_embed.commands.open_model import open_encoder, open_scorer
+from lit_embed.commands.open_model import open_encoder, open_scorer, place_of, tell_cost
 from lit_embed.errors import UserError
 from lit_embed.models import TextEncoder, TextPairScorer
+from lit_embed.models.endpoint import Endpoint
 
 
 @pytest.fixture
@@ -25,3 +26,18 @@ def test_encoders_and_cross_encoders_are_not_taken_for_each_other(model, toy_bac
         open_encoder(tmp_path / "scorer")
     with pytest.raises(UserError, match="no cross-encoder in"):
         open_scorer(tmp_path)
+
+
+def test_an_endpoint_is_opened_by_its_name_without_a_request(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("LIT_EMBED_ENDPOINT_CACHE", str(tmp_path))
+    name = "openai:some-model@http://127.0.0.1:9/v1"
+    encoder = open_encoder(name, max_length=64)
+    assert isinstance(encoder, Endpoint) and place_of(name) == name and place_of("here").startswith("/")
+    assert "--max-length is for models of this machine" in capsys.readouterr().err
+    tell_cost(encoder)
+    assert capsys.readouterr().err == "openai:some-model: 0 tokens for 0 texts, 0 from the cache\n"
+
+
+def test_a_model_of_this_machine_costs_nothing(model, capsys):
+    tell_cost(open_encoder(model))
+    assert not capsys.readouterr().err

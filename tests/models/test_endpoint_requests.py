@@ -48,6 +48,13 @@ def test_other_orders_and_formats_give_the_same_vectors(requests, server, word):
     assert len(server.requests) == 1
 
 
+def test_a_server_that_knows_only_numbers_is_asked_for_numbers(requests, server):
+    server.script = ["numbers only", "floats"]
+    for _ in range(2):
+        np.testing.assert_array_equal(requests.embed("m", TEXTS).embeddings, by_hash(TEXTS))
+    assert [body.get("encoding_format") for body in server.requests] == ["base64", None, None]
+
+
 @pytest.mark.parametrize("word", ["500", "502", "503", "429", "408", "half", "truncated", "hang up", "one less", "twice", "ragged",
                                   "nan"])
 def test_what_may_pass_is_tried_again(requests, server, word):
