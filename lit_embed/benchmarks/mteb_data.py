@@ -6,15 +6,14 @@
 Rows of a folder go through mteb's own loading, its transformations and its evaluation, as those of the Hub would.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import datasets
 
-from lit_embed.benchmarks.mteb_tasks import parts
+from lit_embed.benchmarks.mteb_tasks import parts, without_bars
 from lit_embed.errors import UserError
 
 if TYPE_CHECKING:
@@ -80,18 +79,6 @@ def load(task: "AbsTask", data: str | None = None, told: Callable[[str], object]
             raise UserError(f"{where}{_folder(part, data) or data} cannot be read as the Hub's {source} ({reason})") from error
         if difference := _difference(part):
             told(where + difference)
-
-
-@contextmanager
-def without_bars() -> Iterator[None]:
-    """No bars of `datasets`, which has one for every small step."""
-    shown = datasets.is_progress_bar_enabled()
-    datasets.disable_progress_bars()
-    try:
-        yield
-    finally:
-        if shown:
-            datasets.enable_progress_bars()
 
 
 def _places(task: "AbsTask", data: str) -> list[Path]:

@@ -4,9 +4,9 @@ import math
 import warnings
 from typing import TYPE_CHECKING
 
-from lit_embed.benchmarks.mteb_data import LOCAL, without_bars
+from lit_embed.benchmarks.mteb_data import LOCAL
 from lit_embed.benchmarks.mteb_model import MtebModel
-from lit_embed.benchmarks.mteb_tasks import mteb_package, parts
+from lit_embed.benchmarks.mteb_tasks import mteb_package, parts, without_bars
 from lit_embed.errors import UserError, first_line
 
 if TYPE_CHECKING:

@@ -2,7 +2,11 @@
 
 import difflib
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+import datasets
 
 from lit_embed.errors import UserError, first_line
 
@@ -22,6 +26,18 @@ def mteb_package():
         raise UserError(f'the benchmark needs the package mteb ({first_line(error)}): pip install "lit-embed[mteb]"') from error
     logging.getLogger("mteb").setLevel(logging.ERROR)
     return mteb
+
+
+@contextmanager
+def without_bars() -> Iterator[None]:
+    """No bars of `datasets`, which has one for every small step."""
+    shown = datasets.is_progress_bar_enabled()
+    datasets.disable_progress_bars()
+    try:
+        yield
+    finally:
+        if shown:
+            datasets.enable_progress_bars()
 
 
 def open_task(name: str, split: str | None = None) -> "AbsTask":
