@@ -80,6 +80,8 @@ class Handler(BaseHTTPRequestHandler):
             return self.error(int(word), "as it was told to")
         if word == "quota":
             return self.error(429, "You exceeded your current quota", code="insufficient_quota")
+        if word == "numbers only" and "encoding_format" in body:
+            return self.error(422, "Unexpected field: encoding_format")
         if word == "redirect":
             return self.send(302, b"", Location="http://127.0.0.1:9/v1/embeddings")
         if "" in body["input"]:
@@ -100,7 +102,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def reply(self, body: dict, word: str) -> dict:
         vectors = self.server.embed(body["input"])[:, :body.get("dimensions")]
-        entries = [{"object": "embedding", "index": place, "embedding": self.written(row, body, word)} for place, row in enumerate(vectors)]
+        entries = [{"object": "embedding", "index": place, "embedding": self.written(row, body, word)}
+                   for place, row in enumerate(vectors)]
         if word == "reversed":
             entries.reverse()
         if word == "one less":

@@ -27,7 +27,8 @@ def configs(folder: Path, **files: dict[str, str]) -> None:
 def banking(folder: Path) -> None:
     texts = toy_texts(60)
     for split, part in (("train", texts[:42]), ("test", texts[42:])):
-        write(folder / f"{split}.jsonl", [{"text": text, "label": i % LABELS, "label_text": f"label {i % LABELS}"} for i, text in enumerate(part)])
+        write(folder / f"{split}.jsonl", [{"text": text, "label": i % LABELS, "label_text": f"label {i % LABELS}"}
+                                          for i, text in enumerate(part)])
 
 
 def glue(folder: Path) -> None:

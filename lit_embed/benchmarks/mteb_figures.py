@@ -4,8 +4,10 @@ import math
 import warnings
 from typing import TYPE_CHECKING
 
+from lit_embed.benchmarks.mteb_data import LOCAL
 from lit_embed.benchmarks.mteb_model import MtebModel
 from lit_embed.benchmarks.mteb_tasks import mteb_package, parts, without_bars
+from lit_embed.errors import UserError, first_line
 
 if TYPE_CHECKING:
     from mteb.abstasks import AbsTask
@@ -18,6 +20,9 @@ def task_figures(model: MtebModel, task: "AbsTask") -> dict[str, float]:
 
     Of several splits or languages the mean, as mteb does with the main score. Figures that mteb does not define for these
     rows are left out.
+
+    Raises
+        UserError   rows of a folder that lack what the task needs
     """
     options = {"batch_size": TEXTS, "show_progress_bar": False}
     with warnings.catch_warnings(), without_bars():
@@ -25,7 +30,14 @@ def task_figures(model: MtebModel, task: "AbsTask") -> dict[str, float]:
         # by its name.
         warnings.filterwarnings("ignore", message="lbfgs failed to converge")
         warnings.filterwarnings("ignore", message="The task .* is superseded")
-        found = mteb_package().evaluate(model, task, cache=None, co2_tracker=False, show_progress_bar=False, encode_kwargs=options)
+        try:
+            found = mteb_package().evaluate(model, task, cache=None, co2_tracker=False, show_progress_bar=False,
+                                            encode_kwargs=options)
+        except (ValueError, KeyError) as error:
+            if all(source["revision"] != LOCAL for source in sources(task)):
+                raise
+            places = ", ".join(str(source["path"]) for source in sources(task))
+            raise UserError(f"{task.metadata.name}: mteb cannot evaluate the rows of {places} ({first_line(error)})") from error
     rows = [row for split in found.task_results[0].scores.values() for row in split]
     names = [name for name, value in rows[0].items() if _is_figure(value)]
     everywhere = [name for name in ["main_score", *names] if all(_is_figure(row.get(name)) for row in rows)]

@@ -1,17 +1,9 @@
-"""Tasks of the Massive Text Embedding Benchmark (mteb) by name; their data from the Hub, or from folders of this machine.
-
-    task = open_task("Banking77Classification")
-    load(task, "data")      # the Hub's mteb/banking77 from data/Banking77Classification, data/mteb/banking77 or data/banking77
-
-The rows of a folder go through mteb's own loading, its transformations and its evaluation, as those of the Hub would.
-"""
+"""Tasks of the Massive Text Embedding Benchmark (mteb) by their names."""
 
 import difflib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import datasets
@@ -20,22 +12,6 @@ from lit_embed.errors import UserError, first_line
 
 if TYPE_CHECKING:
     from mteb.abstasks import AbsTask
-
-LOCAL = "local"         # stands for the revision of rows that are not from the Hub
-
-
-@dataclass(frozen=True)
-class Elsewhere:
-    """The same rows in a data set that more people have: its folder and configuration, columns and splits by mteb's names."""
-
-    folder: str
-    name: str
-    columns: dict[str, str]
-    splits: dict[str, str]
-
-
-# GLUE withholds the scores of its test pairs, so its validation pairs stand in for them.
-ELSEWHERE = {"mteb/stsbenchmark-sts": Elsewhere("glue", "stsb", {"label": "score"}, {"test": "validation"})}
 
 
 def mteb_package():
@@ -50,6 +26,18 @@ def mteb_package():
         raise UserError(f'the benchmark needs the package mteb ({first_line(error)}): pip install "lit-embed[mteb]"') from error
     logging.getLogger("mteb").setLevel(logging.ERROR)
     return mteb
+
+
+@contextmanager
+def without_bars() -> Iterator[None]:
+    """No bars of `datasets`, which has one for every small step."""
+    shown = datasets.is_progress_bar_enabled()
+    datasets.disable_progress_bars()
+    try:
+        yield
+    finally:
+        if shown:
+            datasets.enable_progress_bars()
 
 
 def open_task(name: str, split: str | None = None) -> "AbsTask":
@@ -77,121 +65,3 @@ def open_task(name: str, split: str | None = None) -> "AbsTask":
 def parts(task: "AbsTask") -> list["AbsTask"]:
     """The tasks that a task takes the mean of; most stand for themselves."""
     return list(getattr(task, "tasks", [task]))
-
-
-def check_data(task: "AbsTask", data: str | None) -> None:
-    """What can be known before a model is loaded: that each folder is there.
-
-    Raises
-        UserError   one is missing (with the folders that would do)
-    """
-    for part in parts(task):
-        if data is not None and _folder(part, data) is None and _elsewhere(part, data) is None:
-            places = [str(place) for place in _places(part, data)]
-            other = ELSEWHERE.get(part.metadata.dataset["path"])
-            places += [str(Path(data) / other.folder)] if other else []
-            raise UserError(f"{data} has no data for {part.metadata.name}: put the Hub's {part.metadata.dataset['path']} into "
-                            f"{' or '.join(places)}")
-
-
-def load(task: "AbsTask", data: str | None = None, told: Callable[[str], object] = print) -> None:
-    """Read the rows of a task.
-
-    data    folder of data sets in the layout of the Hub; None: the Hub itself, at the revision that mteb names
-    told    gets a sentence where rows are not those of the benchmark
-
-    Raises
-        UserError   they cannot be had, or are not what the task needs
-    """
-    check_data(task, data)
-    for part in parts(task):
-        if part.data_loaded:
-            continue
-        source, where = part.metadata.dataset["path"], f"{part.metadata.name}: "
-        try:
-            with without_bars():
-                _read(part, data)
-            _check_splits(part)
-        except UserError:
-            raise
-        except Exception as error:      # every way a network, a file or a transformation of the task can fail
-            reason = " ".join(str(error).split())[:200] or type(error).__name__
-            if data is None:
-                raise UserError(f"{where}{source} cannot be had from the Hub ({reason}): --data FOLDER reads it from "
-                                f"FOLDER/{source.rsplit('/', 1)[-1]}") from error
-            raise UserError(f"{where}{_folder(part, data) or data} cannot be read as the Hub's {source} ({reason})") from error
-        if difference := _difference(part):
-            told(where + difference)
-
-
-@contextmanager
-def without_bars() -> Iterator[None]:
-    """No bars of `datasets`, which has one for every small step."""
-    shown = datasets.is_progress_bar_enabled()
-    datasets.disable_progress_bars()
-    try:
-        yield
-    finally:
-        if shown:
-            datasets.enable_progress_bars()
-
-
-def _places(task: "AbsTask", data: str) -> list[Path]:
-    path = task.metadata.dataset["path"]
-    return [Path(data, task.metadata.name), *dict.fromkeys([Path(data, path), Path(data, path.rsplit("/", 1)[-1])])]
-
-
-def _folder(task: "AbsTask", data: str) -> Path | None:
-    """Where the rows are; a file or an empty folder of that name is none."""
-    return next((place for place in _places(task, data) if place.is_dir() and any(place.iterdir())), None)
-
-
-def _elsewhere(task: "AbsTask", data: str) -> Elsewhere | None:
-    other = ELSEWHERE.get(task.metadata.dataset["path"])
-    return other if other and Path(data, other.folder).is_dir() else None
-
-
-def _read(task: "AbsTask", data: str | None) -> None:
-    if data is None:
-        task.load_data()
-    elif folder := _folder(task, data):
-        task.metadata = _read_from(task, folder)
-        task.load_data()
-    else:
-        other = _elsewhere(task, data)
-        folder = Path(data, other.folder)
-        task.metadata = _read_from(task, folder)
-        task.dataset = datasets.load_dataset(str(folder), other.name).rename_columns(other.columns)
-        task.dataset_transform()
-        task.data_loaded = True
-        task.filter_eval_splits([other.splits.get(split, split) for split in task.eval_splits])
-
-
-def _read_from(task: "AbsTask", folder: Path):
-    return task.metadata.model_copy(update={"dataset": task.metadata.dataset | {"path": str(folder), "revision": LOCAL}})
-
-
-def _check_splits(task: "AbsTask") -> None:
-    """Raises UserError where the rows have not the splits that are evaluated."""
-    for part in task.dataset.values() if task.metadata.is_multilingual else [task.dataset]:
-        there = part.get("default", part)
-        if missing := [split for split in task.eval_splits if split not in there]:
-            raise UserError(f"{task.metadata.name}: {task.metadata.dataset['path']} has no split {missing[0]!r}, it has "
-                            f"{', '.join(there)}: say which to evaluate with --split")
-
-
-def _difference(task: "AbsTask") -> str:
-    """In what the rows are others than the benchmark's; "" where they are as many."""
-    counts = task.metadata.n_samples or {}
-    usual = task.metadata.eval_splits
-    if set(task.eval_splits) - set(usual):
-        return f"its {', '.join(task.eval_splits)} split is evaluated, and the benchmark's figures are of {', '.join(usual)}"
-    if task.metadata.is_multilingual or task.metadata.dataset.get("revision") != LOCAL:
-        return ""
-    for split in task.eval_splits:
-        there = task.dataset.get("default", task.dataset)[split]
-        rows = len(there["corpus"]) + len(there["queries"]) if "corpus" in there else len(there)
-        if split in counts and rows != counts[split]:
-            return (f"{rows:,} rows in its {split} split, and the benchmark's has {counts[split]:,}: "
-                    "the figures are not comparable")
-    return ""

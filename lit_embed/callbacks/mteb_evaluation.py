@@ -8,9 +8,10 @@ import pytorch_lightning as pl
 from pytorch_lightning.utilities.rank_zero import rank_zero_info
 from pytorch_lightning.utilities.seed import isolate_rng
 
+from lit_embed.benchmarks.mteb_data import load
 from lit_embed.benchmarks.mteb_figures import task_figures
 from lit_embed.benchmarks.mteb_model import MtebModel
-from lit_embed.benchmarks.mteb_tasks import load, open_task
+from lit_embed.benchmarks.mteb_tasks import open_task
 from lit_embed.callbacks.embedding import embed, from_first_process
 from lit_embed.callbacks.evaluation import Evaluated, Evaluation
 

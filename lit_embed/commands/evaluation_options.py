@@ -16,7 +16,7 @@ KS = (1, 5, 10)
 def parser(docstring: str) -> argparse.ArgumentParser:
     made = one_line_parser("evaluate", docstring)
     made.add_argument("--model", required=True, help="folder of a model: <run>/model, or one of sentence-transformers")
-    made.add_argument("--base", help="a second model to compare with, such as the one that training started from")
+    made.add_argument("--base", help="a second model to compare with: what training started from, or openai:MODEL[@URL]")
     made.add_argument("--cross-encoder", help="folder of a cross-encoder that re-ranks what was found")
     add_data_options(made)
     made.add_argument("--systems", nargs="+", help="which of them (default: bm25, base, dense, hybrid, dense+rerank)")

@@ -16,9 +16,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 from lit_embed import __version__
+from lit_embed.benchmarks.mteb_data import check_data, load
 from lit_embed.benchmarks.mteb_figures import sources, task_figures
 from lit_embed.benchmarks.mteb_model import MtebModel
-from lit_embed.benchmarks.mteb_tasks import check_data, load, open_task
+from lit_embed.benchmarks.mteb_tasks import open_task
 from lit_embed.commands.mteb_table import show
 from lit_embed.commands.open_model import add_precision, open_encoder, tell_cost
 from lit_embed.errors import UserError
@@ -50,14 +51,14 @@ def run(arguments: list[str]) -> None:
     about = settings(options.model, tasks)
     about["models"] = {name: model_settings(encoder, asked[name]) for name, encoder in models.items()}
     figures = {name: {} for name in models}
+    keep(options.json, figures, about)                      # a place that cannot be written shows now
     for number, task in enumerate(tasks, 1):
         for name, model in asked.items():
             say(f"{task.metadata.name}, {number} of {len(tasks)}" + (f": {name}" if len(asked) > 1 else ""))
             started = time.perf_counter()
             figures[name][task.metadata.name] = task_figures(model, task)
             about["models"][name]["seconds"][task.metadata.name] = round(time.perf_counter() - started, 1)
-            if options.json:                                # a benchmark of hours that is stopped leaves what it has
-                write(options.json, as_written(figures, about))
+            keep(options.json, figures, about)              # a benchmark of hours that is stopped leaves what it has
         task.unload_data()
     for encoder in models.values():
         tell_cost(encoder)
@@ -68,7 +69,7 @@ def parser() -> argparse.ArgumentParser:
     made = one_line_parser("mteb", __doc__)
     made.add_argument("--model", required=True, help="folder of a model: <run>/model, or one of sentence-transformers")
     made.add_argument("--base", nargs="+", default=[], metavar="MODEL",
-                      help="other models to stand beside it, such as the one that training started from")
+                      help="other models to stand beside it: what training started from, or openai:MODEL[@URL]")
     made.add_argument("--tasks", nargs="+", required=True, help="names of the tasks, as MTEB writes them")
     made.add_argument("--data", help="folder of data sets in the layout of the Hub (default: the Hub)")
     made.add_argument("--split", help="evaluate this split (default: the one that the benchmark says)")
@@ -96,9 +97,11 @@ def as_written(figures: dict[str, dict], about: dict) -> dict:
     return figures[about["model"]] | ({"base": others} if others else {}) | {"settings": about}
 
 
-def write(file: str, content: dict) -> None:
-    with write_beside(file) as beside:
-        beside.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf8")
+def keep(file: str | None, figures: dict[str, dict], about: dict) -> None:
+    if file:
+        with write_beside(file) as beside:
+            text = json.dumps(as_written(figures, about), indent=2, ensure_ascii=False)
+            beside.write_text(text + "\n", encoding="utf8")
 
 
 def say(line: str) -> None:

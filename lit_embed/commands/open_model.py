@@ -25,6 +25,8 @@ def open_encoder(folder: str | Path, max_length: int | None = None, precision: P
     openai:MODEL and openai:MODEL@URL are models behind an endpoint, which encode texts alike.
     """
     if is_endpoint(folder):
+        if max_length is not None:
+            print(f"{folder}: --max-length is for models of this machine, the endpoint cuts as it likes", file=sys.stderr)
         return Endpoint.from_name(str(folder))
     if not any((Path(folder) / name).is_file() for name in ("config.json", "modules.json", "adapter_config.json")):
         raise UserError(f"no model in {folder}: give <run>/model or another folder with a config.json")

@@ -8,8 +8,6 @@
 import os
 import sys
 import threading
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from itertools import count
 from typing import Literal
 
@@ -18,7 +16,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from lit_embed.errors import UserError
-from lit_embed.models.endpoint_asking import Asking, batches
+from lit_embed.models.endpoint_asking import Asking
 from lit_embed.models.endpoint_cache import EndpointCache, key_of
 from lit_embed.models.endpoint_name import PREFIX, is_openai, model_and_url, number
 from lit_embed.models.endpoint_requests import Requests
@@ -113,7 +111,7 @@ class Endpoint:
         self.kept += len(keys) - len(missing)
         with Progress(console=Console(stderr=True), disable=not progress) as bar:
             done = bar.add_task(f"{PREFIX}{self.model}", total=len(keys), completed=len(keys) - len(missing))
-            for part, embeddings in self._ask_for(missing):
+            for part, embeddings in self.asking.in_batches(missing, self._keep, self.batch_texts, self.concurrency):
                 known |= zip((keys[text] for text in part), embeddings, strict=True)
                 bar.advance(done, len(part))
         if progress:
@@ -134,7 +132,7 @@ class Endpoint:
 
     def _which_weights(self) -> int:
         """A number for the model that a server of one's own has under this name today: tomorrow it may be another."""
-        now = self.asking.embed([PROBE], lambda *_: None)[0]                                                                  # (D,)
+        now = self.asking.embed([PROBE], lambda *_: None)[0]                                    # (D,)
         for place in count():
             key = key_of("probe", *self._asked_of, place)
             before = self.cache.get([key]).get(key)
@@ -142,20 +140,6 @@ class Endpoint:
                 self.cache.put([key], now[None])
             if before is None or len(before) == len(now) and before @ now >= SAME * np.linalg.norm(before) * np.linalg.norm(now):
                 return place
-
-    def _ask_for(self, texts: list[str]) -> Iterator[tuple[list[str], np.ndarray]]:
-        """Batches as they come back, each in the cache already."""
-        self.asking.requests.start()
-        pool = ThreadPoolExecutor(self.concurrency)
-        try:
-            waiting = {pool.submit(self.asking.embed, part, self._keep): part for part in batches(texts, self.batch_texts)}
-            for future in as_completed(waiting):
-                yield waiting[future], future.result()
-        except BaseException:
-            self.asking.requests.stop()             # what is under way comes back and is kept, nothing else begins
-            raise
-        finally:
-            pool.shutdown(cancel_futures=True)
 
     def _keep(self, texts: list[str], embeddings: np.ndarray) -> None:
         self.cache.put([self._key(text) for text in texts], embeddings)

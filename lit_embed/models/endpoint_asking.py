@@ -1,15 +1,17 @@
-"""Asks an endpoint for embeddings a batch at a time; where it refuses one, finds out which text is at fault, and cuts it."""
+"""Asks an endpoint for embeddings, several batches at a time; where it refuses one, finds the text at fault, and cuts it."""
 
 import re
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 
 import numpy as np
 
 from lit_embed.errors import UserError
 from lit_embed.models.endpoint_requests import Refused, Requests
 
-LETTERS = 100_000       # most of a request: OpenAI takes 300,000 tokens, and no letter is more than three
+Keep = Callable[[list[str], np.ndarray], None]          # gets texts and their embeddings as soon as they are paid for
+LETTERS = 50_000        # most of a request: OpenAI takes 300,000 tokens, and no letter is more than four
 TOO_LONG = re.compile(r"length|too long|token|too large|maximum", re.IGNORECASE)
 SHORTEN, SHORTEST = 0.75, 16       # a text that is too long keeps this share of its letters, again and again
 
@@ -27,7 +29,21 @@ class Asking:
         self.tokens = self.shortened = 0
         self._lock = threading.Lock()
 
-    def embed(self, texts: list[str], keep: Callable[[list[str], np.ndarray], None]) -> np.ndarray:
+    def in_batches(self, texts: list[str], keep: Keep, most: int, concurrency: int) -> Iterator[tuple[list[str], np.ndarray]]:
+        """Any number of texts, `most` in a request, so many requests at a time; batches as they come back, (n, D) each."""
+        self.requests.start()
+        pool = ThreadPoolExecutor(concurrency)
+        try:
+            waiting = {pool.submit(self.embed, part, keep): part for part in batches(texts, most)}
+            for future in as_completed(waiting):
+                yield waiting[future], future.result()
+        except BaseException:
+            self.requests.stop()             # what is under way comes back and is kept, nothing else begins
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def embed(self, texts: list[str], keep: Keep) -> np.ndarray:
         """The embeddings of a batch, (n, D) float32; `keep` gets each part of it as soon as it is paid for.
 
         Raises

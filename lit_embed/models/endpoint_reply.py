@@ -2,7 +2,9 @@
 
 import base64
 import json
+import time
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 
 import numpy as np
 
@@ -65,6 +67,20 @@ def reason(body: bytes) -> str:
 def out_of_money(body: bytes) -> bool:
     """Whether status 429 means that the account is empty, so that waiting does not help."""
     return b"insufficient_quota" in body or b"billing_hard_limit" in body
+
+
+def seconds_to_wait(header: str | None) -> float | None:
+    """Retry-After: seconds, or a date (RFC 9110, section 10.2.3); None where it says nothing that can be read."""
+    if header is None:
+        return None
+    try:
+        return max(0.0, float(header))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
+    except ValueError:
+        return None
 
 
 def _vector(value: list[float] | str) -> np.ndarray:                                                      # (D,)

@@ -10,11 +10,10 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from email.utils import parsedate_to_datetime
 
 from lit_embed.errors import UserError
 from lit_embed.models.endpoint_name import is_this_machine
-from lit_embed.models.endpoint_reply import BadReply, Reply, out_of_money, read_reply, reason
+from lit_embed.models.endpoint_reply import BadReply, Reply, out_of_money, read_reply, reason, seconds_to_wait
 
 AGAIN = {408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529}
 TOO_MUCH = {400, 413, 422}      # also: of a text that is too long, or of too many texts
@@ -37,11 +36,12 @@ class Requests:
     first_wait   seconds before the second attempt; doubled each time, with chance, unless the answer says how long
     """
 
-    def __init__(self, url: str, key: str | None, timeout: float = 60, attempts: int = 6, per_minute: float | None = None,
+    def __init__(self, url: str, key: str | None, timeout: float = 300, attempts: int = 6, per_minute: float | None = None,
                  first_wait: float = 0.5):
         self.url, self.key, self.timeout, self.attempts, self.first_wait = url, key, timeout, attempts, first_wait
         self.interval = 60 / per_minute if per_minute else 0.0
         self.reached = False                                         # whether it has ever answered
+        self.encoding: str | None = "base64"                         # a quarter of the letters of written numbers
         self._lock, self._next, self._stopped = threading.Lock(), 0.0, threading.Event()
         proxies = [urllib.request.ProxyHandler({})] if is_this_machine(url) else []      # no proxy leads to this machine
         self._opener = urllib.request.build_opener(_NoRedirect, *proxies)
@@ -52,12 +52,13 @@ class Requests:
             Refused     the input is at fault
             UserError   everything else that further attempts do not, or did not, help
         """
-        body = {"model": model, "input": texts, "encoding_format": "base64"} | ({"dimensions": dimensions} if dimensions else {})
+        body = {"model": model, "input": texts} | ({"dimensions": dimensions} if dimensions else {})
         failure = ""
         for attempt in range(self.attempts):
             self._wait_for_turn()
             try:
-                reply = read_reply(self._post(body), len(texts))
+                encoding = {"encoding_format": self.encoding} if self.encoding else {}
+                reply = read_reply(self._post(body | encoding), len(texts))
                 self.reached = True
                 return reply
             except urllib.error.HTTPError as error:
@@ -105,6 +106,9 @@ class Requests:
             raise UserError(f"{self.url} has moved to {error.headers.get('Location', 'another address')}: give that one")
         if error.code == 429 and out_of_money(body):
             raise UserError(f"{self.url} has no quota left for this key: {status}")
+        if error.code in TOO_MUCH and self.encoding and "encoding_format" in said:
+            self.encoding = None                                     # some servers know only numbers
+            return status, 0.0
         if error.code in TOO_MUCH:
             raise Refused(said or f"status {error.code}")
         if error.code not in AGAIN:
@@ -139,18 +143,4 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
     """A key is for the host it was given for, and a POST that is redirected becomes a GET."""
 
     def redirect_request(self, *arguments: object) -> None:
-        return None
-
-
-def seconds_to_wait(header: str | None) -> float | None:
-    """Retry-After: seconds, or a date (RFC 9110, section 10.2.3); None where it says nothing that can be read."""
-    if header is None:
-        return None
-    try:
-        return max(0.0, float(header))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
-    except ValueError:
         return None

@@ -4,11 +4,13 @@ import datasets
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
-from toy_mteb import toy_mteb
+from toy_mteb import toy_mteb, write
 
+from lit_embed.benchmarks.mteb_data import load
 from lit_embed.benchmarks.mteb_figures import sources, task_figures
 from lit_embed.benchmarks.mteb_model import MtebModel
-from lit_embed.benchmarks.mteb_tasks import load, open_task
+from lit_embed.benchmarks.mteb_tasks import open_task
+from lit_embed.errors import UserError
 from lit_embed.metrics import similarities
 from lit_embed.models import TextEncoder
 
@@ -52,6 +54,13 @@ def test_retrieval_puts_the_prefixes_where_they_belong(encoder, task):
     figures = task_figures(MtebModel(encode, "toy", "1"), task("SciFact"))
     assert sorted(roles) == [("document", 30), ("query", 6)] and 0 < figures["ndcg_at_10"] <= 1
     assert figures["main_score"] == figures["ndcg_at_10"] and all(isinstance(value, float) for value in figures.values())
+
+
+def test_rows_without_the_labels_of_the_task_are_one_line(encoder, task, tmp_path):
+    for split in ("train", "test"):
+        write(tmp_path / f"data/banking77/{split}.jsonl", [{"text": "a cat", "intent": 1}])
+    with pytest.raises(UserError, match="Banking77Classification: mteb cannot evaluate the rows of .*banking77 .*label"):
+        task_figures(MtebModel(encoder.encode, "toy", "1"), task("Banking77Classification"))
 
 
 def test_classification_is_the_same_every_time(encoder, task):

@@ -30,7 +30,7 @@ def batches(texts: list[str]) -> DataLoader:
 def test_it_is_an_encoder_and_no_search_engine_to_mteb(model):
     from mteb.models import CrossEncoderProtocol, EncoderProtocol, SearchProtocol
 
-    assert isinstance(model, EncoderProtocol) and not isinstance(model, SearchProtocol) and not isinstance(model, CrossEncoderProtocol)
+    assert isinstance(model, EncoderProtocol) and not isinstance(model, SearchProtocol | CrossEncoderProtocol)
     assert (model.mteb_model_meta.name, model.mteb_model_meta.revision) == ("my/model", "abc")
 
 
@@ -38,8 +38,8 @@ def test_prompt_types_are_roles_and_all_batches_are_one_call(model, asked):
     from mteb.types import PromptType
 
     for prompt_type in (None, PromptType.query, PromptType.document):
-        found = model.encode(batches(["a", "b", "c"]), task_metadata=None, hf_split="test", hf_subset="default", prompt_type=prompt_type,
-                             batch_size=32)
+        found = model.encode(batches(["a", "b", "c"]), task_metadata=None, hf_split="test", hf_subset="default",
+                             prompt_type=prompt_type, batch_size=32)
         assert found.shape == (3, 4)
     assert asked == [(["a", "b", "c"], role) for role in ("text", "query", "document")]
 

@@ -7,9 +7,10 @@ from toy_mteb import toy_mteb
 from toy_run import ToyData, toy_module, toy_trainer
 from toys import run_in_processes
 
+from lit_embed.benchmarks.mteb_data import load
 from lit_embed.benchmarks.mteb_figures import task_figures
 from lit_embed.benchmarks.mteb_model import MtebModel
-from lit_embed.benchmarks.mteb_tasks import load, open_task
+from lit_embed.benchmarks.mteb_tasks import open_task
 from lit_embed.callbacks import Mteb
 from lit_embed.errors import UserError
 

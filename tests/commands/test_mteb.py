@@ -1,13 +1,17 @@
 """lit-embed mteb: figures by mteb's names in one file, other models beside, and one line for every mistake."""
 
 import json
+import threading
 
 import datasets
+import numpy as np
 import pytest
+from endpoint_server import KEY, serving
 from toy_mteb import toy_mteb
 
 from lit_embed import cli
 from lit_embed.models import TextEncoder
+from lit_embed.models.endpoint import Endpoint
 from lit_embed.search.fingerprint import fingerprint
 
 pytest.importorskip("mteb")
@@ -47,6 +51,25 @@ def test_figures_of_several_tasks_and_models_in_one_file_and_one_table(model, ca
     for figures in (out, out["base"]["before"]):
         assert f"{figures['STSBenchmark']['main_score']:.6f}" in printed.out
     assert "SciFact, 3 of 3: before" in printed.err and "figures are of test" in printed.err and "superseded" not in printed.err
+
+
+def test_a_model_behind_an_endpoint_reaches_the_same_figures(model, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.setenv("LIT_EMBED_ENDPOINT_CACHE", str(tmp_path / "endpoint"))
+    encoder, one_at_a_time = TextEncoder.from_folder("before"), threading.Lock()
+
+    def embed(texts: list[str]) -> np.ndarray:
+        with one_at_a_time:
+            return encoder.encode(texts)
+
+    with serving(embed) as server:
+        name = f"openai:before@{server.url}"
+        assert mteb("--model", "before", "--base", name, "--tasks", "STSBenchmark", "--json", "out.json") == 0
+    with open("out.json", encoding="utf8") as file:
+        out = json.load(file)
+    assert out["base"][name]["STSBenchmark"]["main_score"] == pytest.approx(out["STSBenchmark"]["main_score"], abs=1e-6)
+    assert out["settings"]["models"][name]["revision"] == fingerprint(Endpoint.from_name(name))
+    assert "tokens" in capsys.readouterr().err and KEY not in (tmp_path / "out.json").read_text()
 
 
 @pytest.mark.parametrize("options, said", [

@@ -19,7 +19,8 @@ def lines(figures: dict) -> list[str]:
 
 
 def test_each_task_has_its_split_figure_models_and_seconds():
-    assert lines(FIGURES)[2:4] == ["SciFact test ndcg_at_10 0.645000 12 0.700000 3", "KLUE-STS validation cosine_spearman 0.800000 1 nan 2"]
+    assert lines(FIGURES)[2:4] == ["SciFact test ndcg_at_10 0.645000 12 0.700000 3",
+                                   "KLUE-STS validation cosine_spearman 0.800000 1 nan 2"]
 
 
 def test_the_mean_is_over_the_tasks_and_unknown_where_one_is():

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from lit_embed.commands.open_model import open_encoder, open_scorer
+from lit_embed.commands.open_model import open_encoder, open_scorer, place_of, tell_cost
 from lit_embed.errors import UserError
-from lit_embed.models import Adaptation, Lora, TextEncoder, TextPairScorer
+from lit_embed.models import Lora, TextEncoder, TextPairScorer
+from lit_embed.models.endpoint import Endpoint
 
 
 @pytest.fixture
@@ -31,3 +32,18 @@ def test_a_folder_of_adapters_is_a_model(toy_backbone, tmp_path):
     encoder = TextEncoder(toy_backbone, max_length=32, adapt=Adaptation(lora=Lora(r=2)))
     encoder.save_folder(tmp_path / "adapters")
     np.testing.assert_allclose(open_encoder(tmp_path / "adapters").encode(["the cat"]), encoder.encode(["the cat"]), atol=1e-6)
+
+
+def test_an_endpoint_is_opened_by_its_name_without_a_request(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("LIT_EMBED_ENDPOINT_CACHE", str(tmp_path))
+    name = "openai:some-model@http://127.0.0.1:9/v1"
+    encoder = open_encoder(name, max_length=64)
+    assert isinstance(encoder, Endpoint) and place_of(name) == name and place_of("here").startswith("/")
+    assert "--max-length is for models of this machine" in capsys.readouterr().err
+    tell_cost(encoder)
+    assert capsys.readouterr().err == "openai:some-model: 0 tokens for 0 texts, 0 from the cache\n"
+
+
+def test_a_model_of_this_machine_costs_nothing(model, capsys):
+    tell_cost(open_encoder(model))
+    assert not capsys.readouterr().err

@@ -107,8 +107,8 @@ def test_what_is_under_way_when_a_run_is_stopped_is_kept(server):
         return by_hash(texts)
 
     server.embed = slowly
-    stopped = endpoint(server, batch_texts=1, concurrency=1)
-    asked = stopped._ask_for(["a", "b"])
+    stopped = endpoint(server)
+    asked = stopped.asking.in_batches(["a", "b"], stopped._keep, 1, 1)
     threading.Timer(0.1, go_on.set).start()
     next(asked)
     asked.close()                                                         # as an interrupt would

@@ -36,10 +36,10 @@ def test_the_environment_says_where(tmp_path, monkeypatch):
 
 
 def test_two_processes_and_many_threads_write_at_once(tmp_path):
-    context = multiprocessing.get_context("fork")       # importing torch once more would take longer than all of this
+    context = multiprocessing.get_context("fork")        # importing torch once more would take longer than all of this
     processes = [context.Process(target=put_many, args=(str(tmp_path), start)) for start in (0, 10)]
     cache = EndpointCache(tmp_path)
-    threads = [threading.Thread(target=lambda start=start: cache.put(keys(start, 10), vectors(start, 10))) for start in range(0, 40, 10)]
+    threads = [threading.Thread(target=cache.put, args=(keys(start, 10), vectors(start, 10))) for start in range(0, 40, 10)]
     for each in [*processes, *threads]:
         each.start()
     for each in [*processes, *threads]:

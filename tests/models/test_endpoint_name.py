@@ -17,7 +17,8 @@ def test_a_name_holds_a_model_and_may_hold_an_address(name, model, url, monkeypa
 
 def test_the_environment_says_where_unless_the_name_does(monkeypatch):
     monkeypatch.setenv("OPENAI_BASE_URL", "http://localhost:9/v1")
-    assert model_and_url("openai:m")[1] == "http://localhost:9/v1" and model_and_url("openai:m@http://other/v1")[1] == "http://other/v1"
+    assert model_and_url("openai:m")[1] == "http://localhost:9/v1"
+    assert model_and_url("openai:m@http://other/v1")[1] == "http://other/v1"
 
 
 @pytest.mark.parametrize("name", ["openai:", "openai:@http://host/v1", "openai: "])
@@ -43,7 +44,8 @@ def test_folders_are_no_endpoints(tmp_path):
 
 
 def test_whose_machine_it_is():
-    assert is_this_machine("http://localhost:1/v1") and is_this_machine("http://127.0.0.1/v1") and not is_this_machine("https://host/v1")
+    here = [is_this_machine(url) for url in ("http://localhost:1/v1", "http://127.0.0.1/v1", "https://host/v1")]
+    assert here == [True, True, False]
     assert is_openai("https://api.openai.com/v1") and not is_openai("https://host/v1")
 
 

@@ -2,11 +2,13 @@
 
 import base64
 import json
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import numpy as np
 import pytest
 
-from lit_embed.models.endpoint_reply import BadReply, out_of_money, read_reply, reason
+from lit_embed.models.endpoint_reply import BadReply, out_of_money, read_reply, reason, seconds_to_wait
 
 
 def body(*entries: dict, **more: object) -> bytes:
@@ -37,11 +39,12 @@ def test_without_usage_no_tokens_are_counted():
 
 
 @pytest.mark.parametrize("content, said", [
-    (body(entry(0, 1))[:-9], "no list of embeddings"), (b"<html>busy</html>", "no list of embeddings"), (b"[]", "no list of embeddings"),
+    (body(entry(0, 1))[:-9], "no list of embeddings"), (b"<html>busy</html>", "no list of embeddings"), (b"[]", "no list of"),
     (b'{"data": [{"index": 0}, {"index": 1}]}', "KeyError"), (b'{"error": "no"}', "KeyError"),
     (body({"index": 0, "embedding": "not base64!"}, entry(1, 1)), "no list of embeddings"),
     (body(entry(0, 1)), "1 embeddings for 2 texts"), (body(entry(0, 1), entry(1, 1), entry(2, 1)), "3 embeddings for 2 texts"),
-    (body(entry(0, 1), entry(0, 2)), "two embeddings with one index"), (body(entry(0, 1, 2), entry(1, 1)), "embeddings of 1 and 2 numbers"),
+    (body(entry(0, 1), entry(0, 2)), "two embeddings with one index"),
+    (body(entry(0, 1, 2), entry(1, 1)), "embeddings of 1 and 2 numbers"),
     (body(entry(0), entry(1)), "embeddings of 0 numbers"), (b'{"data": [{"embedding": [NaN]}, {"embedding": [1]}]}', "not finite")])
 def test_anything_else_is_a_bad_reply_that_says_why(content, said):
     with pytest.raises(BadReply, match=said):
@@ -49,11 +52,20 @@ def test_anything_else_is_a_bad_reply_that_says_why(content, said):
 
 
 @pytest.mark.parametrize("content, said", [
-    (b'{"error": {"message": "no\\n such model", "code": "x"}}', "no such model"), (b'{"error": "busy", "error_type": "overloaded"}', "busy"),
-    (b'{"detail": "Not Found"}', "Not Found"), (b'{"message": "too long"}', "too long"), (b"<html>502</html>", "<html>502</html>"), (b"", "")])
+    (b'{"error": {"message": "no\\n such model", "code": "x"}}', "no such model"),
+    (b'{"error": "busy", "error_type": "overloaded"}', "busy"),
+    (b'{"detail": "Not Found"}', "Not Found"), (b'{"message": "too long"}', "too long"),
+    (b"<html>502</html>", "<html>502</html>"), (b"", "")])
 def test_what_an_error_says_is_found_in_the_ways_servers_write_it(content, said):
     assert reason(content) == said
 
 
 def test_an_empty_account_is_told_from_a_busy_server():
-    assert out_of_money(b'{"error": {"code": "insufficient_quota"}}') and not out_of_money(b'{"error": {"code": "rate_limit_exceeded"}}')
+    assert out_of_money(b'{"error": {"code": "insufficient_quota"}}')
+    assert not out_of_money(b'{"error": {"code": "rate_limit_exceeded"}}')
+
+
+def test_retry_after_may_be_a_date():
+    soon = datetime.now(UTC) + timedelta(seconds=90)
+    assert 80 < seconds_to_wait(format_datetime(soon, usegmt=True)) <= 90
+    assert (seconds_to_wait("2.5"), seconds_to_wait("-1"), seconds_to_wait(None), seconds_to_wait("later")) == (2.5, 0, None, None)

@@ -2,15 +2,13 @@
 
 import socket
 import time
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 
 import numpy as np
 import pytest
 from endpoint_server import KEY, by_hash, serving
 
 from lit_embed.errors import UserError
-from lit_embed.models.endpoint_requests import Refused, Requests, seconds_to_wait
+from lit_embed.models.endpoint_requests import Refused, Requests
 
 TEXTS = ["the cat", "a dog", "the moon"]
 
@@ -50,7 +48,15 @@ def test_other_orders_and_formats_give_the_same_vectors(requests, server, word):
     assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize("word", ["500", "502", "503", "429", "408", "half", "truncated", "hang up", "one less", "twice", "ragged", "nan"])
+def test_a_server_that_knows_only_numbers_is_asked_for_numbers(requests, server):
+    server.script = ["numbers only", "floats"]
+    for _ in range(2):
+        np.testing.assert_array_equal(requests.embed("m", TEXTS).embeddings, by_hash(TEXTS))
+    assert [body.get("encoding_format") for body in server.requests] == ["base64", None, None]
+
+
+@pytest.mark.parametrize("word", ["500", "502", "503", "429", "408", "half", "truncated", "hang up", "one less", "twice", "ragged",
+                                  "nan"])
 def test_what_may_pass_is_tried_again(requests, server, word):
     server.script = [word, word]
     np.testing.assert_array_equal(requests.embed("m", TEXTS).embeddings, by_hash(TEXTS))
@@ -90,21 +96,17 @@ def test_a_wait_that_is_too_long_is_for_a_person_to_decide(requests, server):
         requests.embed("m", TEXTS)
 
 
-def test_retry_after_may_be_a_date():
-    soon = datetime.now(UTC) + timedelta(seconds=90)
-    assert 80 < seconds_to_wait(format_datetime(soon, usegmt=True)) <= 90
-    assert (seconds_to_wait("2.5"), seconds_to_wait("-1"), seconds_to_wait(None), seconds_to_wait("later")) == (2.5, 0, None, None)
-
-
-@pytest.mark.parametrize("key, said", [(None, "wants a key: set OPENAI_API_KEY"), ("sk-wrong", "does not accept the key in OPENAI_API_KEY")])
+@pytest.mark.parametrize("key, said", [(None, "wants a key: set OPENAI_API_KEY"),
+                                       ("sk-wrong", "does not accept the key in OPENAI_API_KEY")])
 def test_a_wrong_key_is_not_tried_again_and_not_shown(server, key, said):
     with pytest.raises(UserError, match=said) as refused:
         Requests(server.url, key).embed("m", TEXTS)
     assert len(server.requests) == 1 and "sk-wrong" not in str(refused.value)
 
 
-@pytest.mark.parametrize("word, said", [("404", "has no embeddings or no model 'm'"), ("quota", "no quota left"), ("403", "OPENAI_API_KEY"),
-                                        ("redirect", "has moved to http://127.0.0.1:9"), ("405", r"answered with status 405")])
+@pytest.mark.parametrize("word, said", [("404", "has no embeddings or no model 'm'"), ("quota", "no quota left"),
+                                        ("403", "OPENAI_API_KEY"), ("redirect", "has moved to http://127.0.0.1:9"), 
+                                        ("405", r"answered with status 405")])
 def test_what_another_attempt_would_not_change_is_not_tried_again(requests, server, word, said):
     server.script = [word]
     with pytest.raises(UserError, match=said):
