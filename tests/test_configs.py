@@ -74,8 +74,8 @@ def test_pairs_take_the_names_of_the_columns(build):
 def test_the_overlay_of_four_bits_changes_that_alone(build, monkeypatch):
     monkeypatch.setattr("lit_embed.models.adaptation.four_bits", dict)
     encoder = build(CONFIGS / "e5_mistral_style.yaml", "--config", str(QLORA)).model.encoder
-    assert (encoder.adapt.lora.quantize, encoder.adapt.lora.r, encoder.adapt.lora.target_modules) == ("4bit", 16, "all-linear")
-    assert encoder.adapt.append_eos and encoder.query_prefix.endswith("claim\nQuery: ")
+    assert (encoder.lora.quantize, encoder.lora.r, encoder.lora.target_modules) == ("4bit", 16, "all-linear")
+    assert encoder.decoder.append_eos and encoder.query_prefix.endswith("claim\nQuery: ")
 
 
 @pytest.mark.parametrize("overlay", [overlay for overlay in OVERLAYS if overlay != QLORA], ids=lambda path: path.stem)

@@ -15,7 +15,7 @@ from lit_embed.data.read_file import read_file
 from lit_embed.data.sheet import Sheet
 from lit_embed.errors import UserError
 from lit_embed.metrics import auc, similarities
-from lit_embed.models import Adaptation, TextEncoder
+from lit_embed.models import DecoderSettings, TextEncoder
 from lit_embed.models.decoder import ends_texts
 
 BINS, BAR = 20, 30          # lines of the histogram, characters of its longest bar
@@ -56,9 +56,9 @@ def open_base(base: str, model: TextEncoder) -> TextEncoder:
     """The model to compare with; one that says nothing of its pooling is used as `model` is."""
     if (Path(base) / "modules.json").is_file() or (Path(base) / "adapter_config.json").is_file():
         return open_encoder(base)
-    eos = Adaptation(append_eos=None if ends_texts(model.tokenizer.hugging_face) else False)
+    eos = DecoderSettings(append_eos=None if ends_texts(model.tokenizer.hugging_face) else False)
     encoder = TextEncoder(base, model.pooling, model.max_length, model.normalization, model.query_prefix, model.document_prefix,
-                          adapt=eos)
+                          decoder=eos)
     print(f"base: {base} says nothing of its pooling and is used as the model is: {model.pooling}", file=sys.stderr)
     return encoder.to(device_here())
 

@@ -24,7 +24,7 @@ def save(encoder: "TextEncoder", path: str | Path) -> None:
     """Weights and settings of `encoder`, of one with adapters these alone; the folder appears whole or not at all."""
     with write_beside(path) as beside:
         beside.mkdir()
-        if encoder.adapt.lora is None:
+        if encoder.lora is None:
             encoder.backbone.save_pretrained(beside, state_dict=in_float32(encoder.backbone), safe_serialization=True)
             write_json(beside / "config.json", for_readers(read_json(beside / "config.json")))
         else:

@@ -2,7 +2,7 @@
 each of its linear layers: W x + alpha / r * B A x."""
 
 import hashlib
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -131,7 +131,7 @@ def merged(encoder: "TextEncoder") -> "TextEncoder":
     """
     if not hasattr(encoder.backbone, "base_fingerprint"):
         return encoder
-    if encoder.adapt.lora.quantize != "none":
+    if encoder.lora.quantize != "none":
         raise UserError("adapters cannot be merged into weights of four bits: save_folder the adapters, read them with "
                         "TextEncoder.from_folder, which loads the backbone whole, and merge that")
     from peft.tuners.tuners_utils import BaseTunerLayer
@@ -145,6 +145,5 @@ def merged(encoder: "TextEncoder") -> "TextEncoder":
                 child.merge()
                 setattr(part, name, child.get_base_layer())
     del plain.backbone.peft_config, plain.backbone.base_fingerprint
-    plain.adapt = replace(plain.adapt, lora=None)
-    plain.settings["adapt"] = asdict(plain.adapt)
+    plain.lora = plain.settings["lora"] = None
     return plain.requires_grad_(True)

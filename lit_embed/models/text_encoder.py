@@ -16,10 +16,11 @@ from lit_embed.batches import Tokens
 from lit_embed.distributed import is_sharded
 from lit_embed.errors import UserError
 from lit_embed.models import folder
-from lit_embed.models.adaptation import Adaptation, adapted_backbone, adapted_tokenizer, as_values
+from lit_embed.models.adaptation import DecoderSettings, adapted_backbone, adapted_tokenizer, as_values
 from lit_embed.models.backbone import probe, run_packed, run_padded
 from lit_embed.models.decoder import is_decoder
 from lit_embed.models.inference import Precision, inferring
+from lit_embed.models.lora import Lora
 from lit_embed.models.micro_batches import in_micro_batches, micro_batches, recompute_layers
 from lit_embed.models.pooling import POOLINGS, pool
 from lit_embed.models.resolve import resolve
@@ -45,7 +46,8 @@ class TextEncoder(nn.Module):
     recompute        auto: a batch of more tokens runs in several passes, each computed again in backward, with the gradient of
                      one; always: a single pass is computed again too; never: the activations of all passes are kept;
                      layers: as auto, and each layer keeps its input alone (gradient checkpointing)
-    adapt            how texts end, which way the attention of a decoder looks, and LoRA: see Adaptation
+    lora             train low-rank adapters instead of the backbone's weights: {r: 16, alpha: 32, target_modules: ...}, see Lora
+    decoder          how texts end and which way attention looks: {append_eos: true, bidirectional: false}, see DecoderSettings
 
     Raises
         UserError    nothing to load at `backbone`, max_length beyond the positions it has, or a setting it cannot take
@@ -53,7 +55,8 @@ class TextEncoder(nn.Module):
 
     def __init__(self, backbone: str, pooling: Literal["mean", "cls", "max", "last"] = "mean", max_length: int = 128,
                  normalization: Literal["none", "l2"] = "none", query_prefix: str = "", document_prefix: str = "",
-                 max_tokens: int | None = None, recompute: Recompute = "auto", adapt: Adaptation | None = None):
+                 max_tokens: int | None = None, recompute: Recompute = "auto", lora: Lora | None = None,
+                 decoder: DecoderSettings | None = None):
         super().__init__()
         if pooling not in POOLINGS:
             raise UserError(f"pooling {pooling!r}: there are {', '.join(POOLINGS)}")
@@ -61,14 +64,15 @@ class TextEncoder(nn.Module):
             raise UserError(f"normalization {normalization!r}: there are none and l2")
         if recompute not in get_args(Recompute):
             raise UserError(f"recompute {recompute!r}: there are {', '.join(get_args(Recompute))}")
-        self.backbone, self.adapt = adapted_backbone(backbone, adapt or Adaptation())
+        self.decoder = decoder or DecoderSettings()
+        self.backbone, self.lora = adapted_backbone(backbone, self.decoder.bidirectional, lora)
         check_positions(self.backbone.config, backbone, max_length)
         self.precision: Precision = "float32"
-        self.settings = {"backbone": backbone, "adapt": as_values(adapt)}      # as given: these attributes are what became of them
+        self.settings = {"backbone": backbone, "lora": as_values(lora), "decoder": as_values(decoder)}     # as given, not what became of them
         self.pooling, self.max_length, self.normalization = pooling, max_length, normalization
         self.query_prefix, self.document_prefix = query_prefix, document_prefix
         self.max_tokens, self.recompute = max_tokens, recompute
-        self.tokenizer = adapted_tokenizer(backbone, max_length, self.adapt.append_eos,
+        self.tokenizer = adapted_tokenizer(backbone, max_length, self.decoder.append_eos,
                                            pooling == "last" and is_decoder(self.backbone))
         self.first_position = probe(self.backbone, max_length)
         if recompute == "layers":

@@ -18,7 +18,7 @@ def fit(tmp_path, backbone_folder, monkeypatch):
         content = config(backbone or backbone_folder("smollm"), write_pairs(tmp_path / "pairs.csv"))
         content["model"]["init_args"]["encoder"]["init_args"] |= {
             "pooling": "last", "query_prefix": "Instruct: find it\nQuery: ", "recompute": "layers",
-            "adapt": {"lora": lora} if lora is not None else None}
+            "lora": lora}
         return cli.main(["fit", "--config", str(write_config(tmp_path / "tiny.yaml", content)), *options])
 
     return run
@@ -28,9 +28,9 @@ def test_train_go_on_compare_and_train_on(fit, backbone_folder, capsys):
     lora = {"r": 4, "target_modules": ["q_proj", "v_proj"]}
     assert fit(None, lora) == 0 and fit(None, lora, "--ckpt_path", "last", "--trainer.max_steps", "6") == 0
     first = open_encoder("checkpoints/tiny/model")
-    assert first.adapt.lora.r == 4 and first.query_prefix == "Instruct: find it\nQuery: " and first.tokenizer.tokenize([""])[0][-1] == 3
+    assert first.lora.r == 4 and first.query_prefix == "Instruct: find it\nQuery: " and first.tokenizer.tokenize([""])[0][-1] == 3
     assert fit("checkpoints/tiny/model", None, "--run", "later", "--trainer.max_steps", "2") == 0
-    assert open_encoder("checkpoints/later/model").adapt.lora.r == 4
+    assert open_encoder("checkpoints/later/model").lora.r == 4
     capsys.readouterr()
     with open("labelled.csv", "w") as file:
         file.write("a,b,related\nthe cat,a cat,1\nthe cat,red house,0\n")

@@ -29,7 +29,7 @@ def test_encoders_and_cross_encoders_are_not_taken_for_each_other(model, toy_bac
 
 
 def test_a_folder_of_adapters_is_a_model(toy_backbone, tmp_path):
-    encoder = TextEncoder(toy_backbone, max_length=32, adapt=Adaptation(lora=Lora(r=2)))
+    encoder = TextEncoder(toy_backbone, max_length=32, lora=Lora(r=2))
     encoder.save_folder(tmp_path / "adapters")
     np.testing.assert_allclose(open_encoder(tmp_path / "adapters").encode(["the cat"]), encoder.encode(["the cat"]), atol=1e-6)
 

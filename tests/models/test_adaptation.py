@@ -2,19 +2,19 @@
 
 from toys import toy_texts
 
-from lit_embed.models import Adaptation, Lora
+from lit_embed.models import DecoderSettings, Lora
 from lit_embed.models.adaptation import adapted_backbone, adapted_tokenizer, as_values
 
 
 def test_settings_are_plain_values():
     assert as_values(None) is None
-    assert as_values(Adaptation(lora=Lora(r=8))) == {"append_eos": None, "bidirectional": None, "lora": {
-        "r": 8, "alpha": 32, "dropout": 0.05, "target_modules": "all-linear", "quantize": "none"}}
+    assert as_values(DecoderSettings(True)) == {"append_eos": True, "bidirectional": None}
+    assert as_values(Lora(r=8)) == {"r": 8, "alpha": 32, "dropout": 0.05, "target_modules": "all-linear", "quantize": "none"}
 
 
 def test_without_settings_a_backbone_is_what_it_was(backbone_folder):
-    backbone, adapt = adapted_backbone(backbone_folder("smollm"), Adaptation())
-    assert adapt == Adaptation() and all(weight.requires_grad for weight in backbone.parameters())
+    backbone, lora = adapted_backbone(backbone_folder("smollm"), None, None)
+    assert lora is None and all(weight.requires_grad for weight in backbone.parameters())
     assert backbone.layers[0].self_attn.is_causal
 
 

@@ -10,7 +10,7 @@ from test_lora import SMALL, TEXTS, adapted
 from transformers import AutoModel
 
 from lit_embed.errors import UserError
-from lit_embed.models import Adaptation, Lora, TextEncoder
+from lit_embed.models import DecoderSettings, Lora, TextEncoder
 from lit_embed.models.adapter_folder import base_of, is_adapter, reference
 from lit_embed.models.lora import merged
 
@@ -26,7 +26,7 @@ def test_what_comes_back_has_equal_embeddings_and_trains_on(saved, tmp_path):
     encoder, folder = saved
     again = TextEncoder.from_folder(folder)
     np.testing.assert_array_equal(again.encode(TEXTS, "query"), encoder.encode(TEXTS, "query"))
-    assert again.query_prefix == "Instruct: find it\nQuery: " and again.adapt.lora == SMALL and again.pooling == "last"
+    assert again.query_prefix == "Instruct: find it\nQuery: " and again.lora == SMALL and again.pooling == "last"
     trained = {name for name, weight in again.named_parameters() if weight.requires_grad}
     assert trained == {name for name, weight in encoder.named_parameters() if weight.requires_grad}
     with torch.no_grad():
@@ -79,24 +79,24 @@ def test_a_bare_folder_of_peft_is_read(backbone_folder, tmp_path):
 
 
 def test_both_ways_comes_back_from_the_adapters_folder_and_from_the_merged_one(backbone_folder, tmp_path):
-    encoder = TextEncoder(backbone_folder("smollm"), "mean", 24, adapt=Adaptation(bidirectional=True, lora=SMALL))
+    encoder = TextEncoder(backbone_folder("smollm"), "mean", 24, decoder=DecoderSettings(bidirectional=True), lora=SMALL)
     encoder.save_folder(tmp_path / "adapters")
     merged(encoder).save_folder(tmp_path / "merged")
     for name in ("adapters", "merged"):
         np.testing.assert_allclose(TextEncoder.from_folder(tmp_path / name).encode(TEXTS), encoder.encode(TEXTS), atol=1e-5)
-    causal = TextEncoder.from_folder(tmp_path / "adapters", adapt=Adaptation(bidirectional=False))
+    causal = TextEncoder.from_folder(tmp_path / "adapters", decoder=DecoderSettings(bidirectional=False))
     assert np.abs(causal.encode(TEXTS) - encoder.encode(TEXTS)).max() > 1e-3
-    other = TextEncoder(str(tmp_path / "merged"), "mean", 24, adapt=Adaptation(bidirectional=False, lora=SMALL))
+    other = TextEncoder(str(tmp_path / "merged"), "mean", 24, decoder=DecoderSettings(bidirectional=False), lora=SMALL)
     other.save_folder(tmp_path / "causal")                            # adapters that look back, of a backbone that looks both ways
     np.testing.assert_allclose(TextEncoder.from_folder(tmp_path / "causal").encode(TEXTS), other.encode(TEXTS), atol=1e-5)
 
 
 def test_other_settings_than_the_folders_are_refused_except_for_the_dropout(saved):
     _, folder = saved
-    assert TextEncoder.from_folder(folder, adapt=Adaptation(lora=Lora(4, 8, 0.3, ["v_proj", "q_proj"]))).adapt.lora.dropout == 0.3
+    assert TextEncoder.from_folder(folder, lora=Lora(4, 8, 0.3, ["v_proj", "q_proj"])).lora.dropout == 0.3
     for other in (Lora(8, 8, 0.1, ["q_proj", "v_proj"]), Lora(4, 8, 0.1)):
         with pytest.raises(UserError, match="holds adapters of r 4, alpha 8 on q_proj, v_proj, the config asks for others"):
-            TextEncoder.from_folder(folder, adapt=Adaptation(lora=other))
+            TextEncoder.from_folder(folder, lora=other)
 
 
 def test_a_lost_backbone_and_damaged_adapters_are_one_line(saved, toy_backbone, monkeypatch):

@@ -7,12 +7,12 @@ from toys import toy_texts
 from transformers import AutoModel, AutoTokenizer
 
 from lit_embed.errors import UserError
-from lit_embed.models import Adaptation, TextEncoder, TextTokenizer
+from lit_embed.models import DecoderSettings, TextEncoder, TextTokenizer
 from lit_embed.models.backbone import attend_padded, load_backbone, probe
 from lit_embed.models.decoder import end_with_eos, ends_texts, is_decoder, look_both_ways, looks_ahead
 from lit_embed.models.tokenizer import load_tokenizer
 
-EOS, BOTH = 3, Adaptation(bidirectional=True)
+EOS, BOTH = 3, DecoderSettings(bidirectional=True)
 TEXTS = [*toy_texts(6), "", "the cat " * 20]
 ARCHITECTURES = ["smollm", "mistral", "qwen3", "gemma2"]
 # transformers counts a window one wider when it reaches to both sides; Gemma 2 caps its scores: the probe pads them.
@@ -58,13 +58,13 @@ def test_every_text_ends_with_eos_whatever_its_length(backbone_folder):
 
 def test_eos_is_appended_once_and_only_where_a_decoders_last_token_stands_for_the_text(backbone_folder, tmp_path):
     def end(backbone: str, pooling: str, append_eos: bool | None = None) -> list[int]:
-        return TextEncoder(backbone, pooling, 16, adapt=Adaptation(append_eos)).tokenizer.tokenize(["cat"])[0].tolist()[-2:]
+        return TextEncoder(backbone, pooling, 16, decoder=DecoderSettings(append_eos)).tokenizer.tokenize(["cat"])[0].tolist()[-2:]
 
     smollm = backbone_folder("smollm")
     assert end(smollm, "last")[-1] == end(smollm, "mean", True)[-1] == EOS and end(smollm, "last")[-2] != EOS
     assert end(smollm, "mean") == end(smollm, "last", False) and EOS not in end(smollm, "mean")
     assert end(backbone_folder("llama"), "last")[-2] != EOS            # its tokenizer does so already
-    TextEncoder(smollm, "last", adapt=Adaptation(append_eos=False)).save_folder(tmp_path / "without")
+    TextEncoder(smollm, "last", decoder=DecoderSettings(append_eos=False)).save_folder(tmp_path / "without")
     assert EOS not in end(str(tmp_path / "without"), "last")           # trained without
 
 
@@ -82,7 +82,7 @@ def test_words_in_the_tokenizers_config_that_would_undo_it_are_changed(backbone_
 def test_a_folder_keeps_eos_and_both_ways_and_sentence_transformers_reads_them(architecture, pooling, backbone_folder, tmp_path):
     from sentence_transformers import SentenceTransformer
 
-    encoder = TextEncoder(backbone_folder(architecture), pooling, 16, query_prefix="old: \nnew: ", adapt=BOTH)
+    encoder = TextEncoder(backbone_folder(architecture), pooling, 16, query_prefix="old: \nnew: ", decoder=BOTH)
     encoder.save_folder(tmp_path / "model")
     again, theirs = TextEncoder.from_folder(tmp_path / "model"), SentenceTransformer(str(tmp_path / "model"), device="cpu")
     np.testing.assert_allclose(again.encode(TEXTS, "query"), encoder.encode(TEXTS, "query"), atol=1e-5)
@@ -104,7 +104,7 @@ def test_both_ways_the_first_token_sees_the_last(architecture, backbone_folder):
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_both_ways_packed_equals_padded(architecture, backbone_folder):
-    encoder = TextEncoder(backbone_folder(architecture), "cls", 40, adapt=BOTH)
+    encoder = TextEncoder(backbone_folder(architecture), "cls", 40, decoder=BOTH)
     packed = encoder.encode(TEXTS)
     assert encoder.packed == (architecture not in PADS)
     encoder.first_position = None
@@ -124,6 +124,6 @@ def test_a_window_that_no_text_fills_is_no_reason_to_pad(backbone_folder):
 
 def test_what_cannot_be_is_one_line(toy_backbone, backbone_folder):
     with pytest.raises(UserError, match="sees the whole text already"):
-        TextEncoder(toy_backbone, adapt=BOTH)
+        TextEncoder(toy_backbone, decoder=BOTH)
     with pytest.raises(UserError, match="has no EOS token"):
-        TextEncoder(backbone_folder("llama"), "last", adapt=Adaptation(append_eos=True))
+        TextEncoder(backbone_folder("llama"), "last", decoder=DecoderSettings(append_eos=True))

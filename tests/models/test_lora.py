@@ -10,7 +10,7 @@ from transformers import GPT2Config, GPT2Model
 
 from lit_embed.batches import Tokens
 from lit_embed.errors import UserError
-from lit_embed.models import Adaptation, Lora, TextEncoder
+from lit_embed.models import Lora, TextEncoder
 from lit_embed.models.backbone import PADDED, load_backbone
 from lit_embed.models.cpu_linear import Linear
 from lit_embed.models.dropout import Dropout
@@ -22,7 +22,7 @@ SMALL = Lora(r=4, alpha=8, dropout=0.1, target_modules=["q_proj", "v_proj"])
 
 def adapted(folder: str, lora: Lora = SMALL, pooling: str = "last", **settings) -> TextEncoder:
     """With adapters that have learnt something."""
-    encoder = TextEncoder(folder, pooling, 24, adapt=Adaptation(lora=lora), **settings)
+    encoder = TextEncoder(folder, pooling, 24, lora=lora, **settings)
     for name, weight in encoder.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(weight, std=0.2)
@@ -37,7 +37,7 @@ def tokens_of(encoder: TextEncoder) -> Tokens:
 @pytest.mark.parametrize("architecture, pooling", [("smollm", "last"), ("bert", "mean")])
 def test_new_adapters_change_nothing_and_only_they_are_trained(architecture, pooling, backbone_folder):
     folder = backbone_folder(architecture)
-    encoder = TextEncoder(folder, pooling, 24, adapt=Adaptation(lora=Lora(r=4)))
+    encoder = TextEncoder(folder, pooling, 24, lora=Lora(r=4))
     np.testing.assert_allclose(encoder.encode(TEXTS), TextEncoder(folder, pooling, 24).encode(TEXTS), atol=1e-6)
     encoder.train()(tokens_of(encoder)).pow(2).sum().backward()
     trained = {name for name, weight in encoder.named_parameters() if weight.requires_grad}
@@ -81,7 +81,7 @@ def test_merged_is_a_plain_encoder_with_the_same_embeddings(backbone_folder, tmp
     before, weights = encoder.encode(TEXTS), {name: value.clone() for name, value in encoder.state_dict().items()}
     plain = merged(encoder)
     np.testing.assert_allclose(plain.encode(TEXTS), before, atol=1e-5)
-    assert plain.adapt.lora is None and plain.settings["adapt"]["lora"] is None
+    assert plain.lora is None and plain.settings["lora"] is None
     assert not any("lora" in name for name in plain.state_dict())
     assert all(weight.requires_grad for weight in plain.parameters()) and merged(plain) is plain
     assert all(torch.equal(value, weights[name]) for name, value in encoder.state_dict().items())
@@ -89,15 +89,15 @@ def test_merged_is_a_plain_encoder_with_the_same_embeddings(backbone_folder, tmp
     plain.save_folder(tmp_path / "merged")
     again = TextEncoder.from_folder(tmp_path / "merged")
     np.testing.assert_allclose(again.encode(TEXTS), before, atol=1e-5)
-    assert (tmp_path / "merged/model.safetensors").is_file() and again.adapt.lora is None and not base_names(again)
+    assert (tmp_path / "merged/model.safetensors").is_file() and again.lora is None and not base_names(again)
 
 
 def test_weights_of_four_bits_take_nothing_up(backbone_folder):
     encoder = adapted(backbone_folder("smollm"))
-    encoder.adapt.lora.quantize = "4bit"
+    encoder.lora.quantize = "4bit"
     with pytest.raises(UserError, match="cannot be merged into weights of four bits"):
         merged(encoder)
-    encoder.adapt.lora.quantize = "none"
+    encoder.lora.quantize = "none"
 
 
 def test_targets_are_names_of_linear_layers(backbone_folder):
@@ -117,13 +117,13 @@ def test_a_model_without_linear_layers_is_one_line():
 @pytest.mark.parametrize("lora, says", [(Lora(r=0), "r 0"), (Lora(dropout=1.0), "dropout 1.0"), (Lora(alpha=0), "alpha 0")])
 def test_settings_out_of_range_are_one_line(lora, says, backbone_folder):
     with pytest.raises(UserError, match=says):
-        TextEncoder(backbone_folder("smollm"), adapt=Adaptation(lora=lora))
+        TextEncoder(backbone_folder("smollm"), lora=lora)
 
 
 def test_a_missing_peft_is_one_line_that_says_how_to_get_it(backbone_folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "peft", None)
     with pytest.raises(UserError, match=r'pip install "lit-embed\[lora\]"'):
-        TextEncoder(backbone_folder("smollm"), adapt=Adaptation(lora=Lora()))
+        TextEncoder(backbone_folder("smollm"), lora=Lora())
 
 
 def test_a_backbone_is_known_by_its_weights(backbone_folder):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from lit_embed.errors import UserError
-from lit_embed.models import Adaptation, Lora, TextEncoder
+from lit_embed.models import Lora, TextEncoder
 from lit_embed.models.quantization import four_bits
 
 
@@ -17,7 +17,7 @@ def test_what_is_missing_is_said(monkeypatch, backbone_folder):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(UserError, match="needs a GPU, and there is none here"):
-        TextEncoder(backbone_folder("smollm"), adapt=Adaptation(lora=Lora(quantize="4bit")))
+        TextEncoder(backbone_folder("smollm"), lora=Lora(quantize="4bit"))
 
 
 def test_on_a_gpu_weights_are_loaded_as_normal_floats_of_four_bits(monkeypatch):

@@ -16,7 +16,7 @@ from lit_embed.callbacks import ModelFolder
 from lit_embed.data import Pairs
 from lit_embed.errors import UserError
 from lit_embed.losses import InfoNCE
-from lit_embed.models import Adaptation, Lora, TextEncoder
+from lit_embed.models import Lora, TextEncoder
 from lit_embed.modules import BiEncoder
 from lit_embed.modules.base_weights import leave_out_base
 
@@ -25,7 +25,7 @@ LORA = Lora(r=4, alpha=8, dropout=0.2, target_modules=["q_proj", "up_proj"])
 
 def module_of(backbone: str, lora: Lora | None = LORA, **settings) -> BiEncoder:
     torch.manual_seed(0)
-    encoder = TextEncoder(backbone, "last", 32, adapt=Adaptation(lora=lora), **settings)
+    encoder = TextEncoder(backbone, "last", 32, lora=lora, **settings)
     return BiEncoder(encoder, InfoNCE(0.1, learnable=True), learning_rate=1e-2, warmup=0)
 
 
@@ -51,7 +51,7 @@ def test_only_adapters_and_the_loss_move_and_checkpoints_hold_nothing_else(backb
     again = BiEncoder.load_from_checkpoint(tmp_path / "8.ckpt")
     texts = toy_texts(5)
     np.testing.assert_array_equal(again.encoder.encode(texts), module.encoder.encode(texts))
-    assert again.encoder.adapt.lora == LORA
+    assert again.encoder.lora == LORA
 
 
 def test_a_resumed_run_is_the_whole_run_to_the_bit(backbone_folder, tmp_path):

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from lit_embed.errors import UserError
-from lit_embed.models import Adaptation, Lora, TextEncoder
+from lit_embed.models import Lora, TextEncoder
 from lit_embed.modules.optimization import LinearWarmupDecay, adamw, steps_of_run, train_what_is_not_frozen
 
 
@@ -71,6 +71,6 @@ def test_frozen_parts_stay_in_eval_mode():
 
 
 def test_what_adapters_are_trained_beside_drops_out_as_ever(toy_backbone):
-    encoder = TextEncoder(toy_backbone, adapt=Adaptation(lora=Lora(target_modules=["query"])))
+    encoder = TextEncoder(toy_backbone, lora=Lora(target_modules=["query"]))
     train_what_is_not_frozen(encoder)
     assert all(part.training for part in encoder.modules())

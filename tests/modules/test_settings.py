@@ -26,7 +26,7 @@ def test_hparams_hold_plain_values_only(toy_backbone):
     assert hparams["learning_rate"] == 3e-5 and hparams["_class_path"] == "lit_embed.modules.bi_encoder.BiEncoder"
     assert hparams["encoder"]["init_args"] == {
         "backbone": toy_backbone, "pooling": "cls", "max_length": 20, "normalization": "none", "query_prefix": "",
-        "document_prefix": "", "max_tokens": None, "recompute": "auto", "adapt": None}
+        "document_prefix": "", "max_tokens": None, "recompute": "auto", "lora": None, "decoder": None}
 
 
 class Twin(BiEncoder):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from lit_embed.models import Adaptation, TextEncoder
+from lit_embed.models import DecoderSettings, TextEncoder
 from lit_embed.search.fingerprint import fingerprint
 
 
@@ -27,5 +27,5 @@ def test_one_weight_or_one_setting_changes_it(encoder):
 
 
 def test_the_way_a_decoder_looks_changes_it(backbone_folder):
-    encoders = [TextEncoder(backbone_folder("smollm"), adapt=Adaptation(bidirectional=both)) for both in (None, False, True)]
+    encoders = [TextEncoder(backbone_folder("smollm"), decoder=DecoderSettings(bidirectional=both)) for both in (None, False, True)]
     assert len(set(map(fingerprint, encoders))) == 2
