@@ -2,6 +2,7 @@
 
     task = open_task("Banking77Classification")
     load(task, "data")      # the Hub's mteb/banking77 from data/Banking77Classification, data/mteb/banking77 or data/banking77
+    load(task, "data/banking77")      # or from that folder itself
 
 Rows of a folder go through mteb's own loading, its transformations and its evaluation, as those of the Hub would.
 """
@@ -83,7 +84,9 @@ def load(task: "AbsTask", data: str | None = None, told: Callable[[str], object]
 
 def _places(task: "AbsTask", data: str) -> list[Path]:
     path = task.metadata.dataset["path"]
-    return [Path(data, task.metadata.name), *dict.fromkeys([Path(data, path), Path(data, path.rsplit("/", 1)[-1])])]
+    names = dict.fromkeys([task.metadata.name, path, path.rsplit("/", 1)[-1]])
+    itself = [Path(data)] if Path(data).resolve().name in names else []                 # data/banking77 itself was given
+    return [Path(data, name) for name in names] + itself
 
 
 def _folder(task: "AbsTask", data: str) -> Path | None:
@@ -93,7 +96,11 @@ def _folder(task: "AbsTask", data: str) -> Path | None:
 
 def _elsewhere(task: "AbsTask", data: str) -> Elsewhere | None:
     other = ELSEWHERE.get(task.metadata.dataset["path"])
-    return other if other and Path(data, other.folder).is_dir() else None
+    return other if other and _other_folder(other, data).is_dir() else None
+
+
+def _other_folder(other: Elsewhere, data: str) -> Path:
+    return Path(data) if Path(data).resolve().name == other.folder else Path(data, other.folder)
 
 
 def _read(task: "AbsTask", data: str | None) -> None:
@@ -104,7 +111,7 @@ def _read(task: "AbsTask", data: str | None) -> None:
         task.load_data()
     else:
         other = _elsewhere(task, data)
-        folder = Path(data, other.folder)
+        folder = _other_folder(other, data)
         task.metadata = _read_from(task, folder)
         task.dataset = datasets.load_dataset(str(folder), other.name).rename_columns(other.columns)
         task.dataset_transform()

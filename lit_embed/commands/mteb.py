@@ -3,7 +3,7 @@
     lit-embed mteb --model checkpoints/mine/model --tasks Banking77Classification STSBenchmark SciFact
     lit-embed mteb --model checkpoints/mine/model --base sentence-transformers-folder --tasks KLUE-STS --data data --json mteb.json
 
-The data come from the Hub, or with --data FOLDER from the folders in there: FOLDER/banking77 for the Hub's mteb/banking77.
+The data come from the Hub, or with --data FOLDER from the folders in there: FOLDER/banking77 for the Hub's mteb/banking77 (FOLDER may be that one itself).
 The figures in the file are those of mteb, by its names: {"STSBenchmark": {"main_score": .., "cosine_spearman": .., ..}, ..}.
 """
 

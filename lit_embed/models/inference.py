@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from threading import Lock, RLock
 from typing import Literal, get_args
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import nn
@@ -14,6 +16,8 @@ from lit_embed.models.cpu_linear import prepared
 
 Precision = Literal["float32", "bfloat16", "float16"]
 MANY = 16               # texts from which laying out the weights pays
+_TURNS: WeakKeyDictionary[nn.Module, RLock] = WeakKeyDictionary()
+_NEW_TURN = Lock()
 
 
 @contextmanager
@@ -33,5 +37,11 @@ def inferring(model: nn.Module, precision: Precision, device: torch.device, text
     half = nullcontext() if precision == "float32" else torch.autocast(device.type, getattr(torch, precision))
     around = torch.get_autocast_dtype(device.type) if torch.is_autocast_enabled(device.type) else torch.float32
     dtype = around if precision == "float32" else getattr(torch, precision)
-    with evaluating(model), half, prepared(model, dtype) if texts >= MANY else nullcontext():
+    # One thread at a time: the mode of a model and the layout of its weights are its own, not the thread's.
+    with _turn(model), evaluating(model), half, prepared(model, dtype) if texts >= MANY else nullcontext():
         yield
+
+
+def _turn(model: nn.Module) -> RLock:
+    with _NEW_TURN:
+        return _TURNS.setdefault(model, RLock())

@@ -56,6 +56,11 @@ def test_the_tasks_own_transformation_runs(tmp_path):
     assert loaded("KLUE-STS", str(tmp_path))[0].dataset["validation"]["score"][0] == 1.5
 
 
+def test_the_folder_of_the_rows_itself_can_be_given(data):
+    assert len(loaded("Banking77Classification", f"{data}/banking77")[0].dataset["train"]) == 42
+    assert loaded("STSBenchmark", f"{data}/glue")[0].eval_splits == ["validation"]
+
+
 def test_another_split_can_be_evaluated(data):
     task, told = loaded("Banking77Classification", data, "train")
     assert task.eval_splits == ["train"] and "its train split is evaluated" in told[0]

@@ -1,5 +1,7 @@
 """Embedding in half precision: nearly the same numbers, and a mistake in one line."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -34,6 +36,17 @@ def test_float32_leaves_the_precision_around_it(toy_backbone):
         around = encoder.encode(texts)
     encoder.precision = "bfloat16"
     np.testing.assert_array_equal(around, encoder.encode(texts))
+
+
+def test_threads_that_share_a_model_all_get_its_embeddings(toy_backbone):
+    """Else the first to end would put the model back into train mode, dropout on, while the others are still at it."""
+    encoder, texts = TextEncoder(toy_backbone).train(), toy_texts(60)
+    expected = encoder.encode(texts)
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda start: (start, encoder.encode(texts[start:start + 20])), list(range(0, 40, 2)) * 2))
+    for start, embeddings in found:
+        np.testing.assert_allclose(embeddings, expected[start:start + 20], atol=1e-5)
+    assert encoder.backbone.training
 
 
 def test_another_precision_is_refused(toy_backbone):
