@@ -70,6 +70,8 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=0), parser.add_argument("--precision", default="32-true")
     parser.add_argument("--seed", type=int, default=42), parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    if options.steps % options.every:
+        parser.error(f"--steps {options.steps} is no multiple of --every {options.every}: the last checkpoints would not be of the last step")
     chance = random.Random(options.seed)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "run.yaml"
