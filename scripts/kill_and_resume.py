@@ -37,17 +37,16 @@ class Pace:
     step: float
 
 
-def workers_of(group: int) -> list[int]:
-    """Processes of a started run that train: those without children of their own in its group."""
-    found = subprocess.run(["pgrep", "-g", str(group), "-f", "lit_embed.cli fit"], capture_output=True, text=True).stdout.split()
+def workers_of(torchrun: int) -> list[int]:
+    """The processes that train; each is in a session of its own."""
+    found = subprocess.run(["pgrep", "-P", str(torchrun), "-f", "lit_embed.cli"], capture_output=True, text=True).stdout.split()
     return sorted(map(int, found))
 
 
 def end(run: subprocess.Popen, processes: int, chance: random.Random) -> tuple[str, float]:
     """Kill one process of the run, and see that the rest of it ends too; who was killed, and seconds until all were gone."""
     started = time.perf_counter()
-    victims = [pid for pid in workers_of(run.pid) if pid != run.pid] if processes > 1 else [run.pid]
-    victim = chance.choice(victims or [run.pid])
+    victim = chance.choice([run.pid, *workers_of(run.pid)]) if processes > 1 else run.pid
     os.kill(victim, signal.SIGKILL)
     try:
         run.wait(timeout=120)
