@@ -6,6 +6,7 @@ import sys
 from lit_embed import __version__
 from lit_embed.errors import UserError
 from lit_embed.run.allocator import keep_freed_memory
+from lit_embed.run.orphans import end_with_torchrun
 
 HELP = """usage: lit-embed COMMAND ...
 
@@ -50,6 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if arguments[0] not in COMMANDS:
             raise UserError(f"no command {arguments[0]!r}: there are {', '.join(COMMANDS)}")
+        end_with_torchrun()                               # before the seconds that imports take
         command = importlib.import_module(f"lit_embed.commands.{COMMANDS[arguments[0]]}")
         keep_freed_memory()
         command.run(arguments)

@@ -17,7 +17,6 @@ from lit_embed.errors import UserError
 from lit_embed.files import AtomicCheckpointIO, write_beside
 from lit_embed.run.run_folder import find_checkpoint, refuse_another_class, refuse_existing, run_folder
 from lit_embed.run.messages import progress, quiet
-from lit_embed.run.orphans import end_with_torchrun
 from lit_embed.run.parsing import check_yaml, config_files, one_line
 from lit_embed.run.precision import precision_here
 from lit_embed.run.start import MetricsFile, StartRun
@@ -107,7 +106,6 @@ def _as_list(value: object) -> list:
 def run(arguments: list[str]) -> None:
     """arguments: the command and its options, as typed."""
     quiet()
-    end_with_torchrun()
     try:
         TrainingCLI(arguments)
     except (ArgumentError, jsonargparse.ArgumentError) as error:
